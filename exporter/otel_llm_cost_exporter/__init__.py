@@ -1,0 +1,1 @@
+"""Receives OTLP, prices every GenAI span and writes it to ClickHouse."""

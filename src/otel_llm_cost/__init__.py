@@ -1,0 +1,1 @@
+"""Zero-code GenAI spans with tokens, cache, errors and retries."""

@@ -1,0 +1,319 @@
+"""The wire contract: records ⇄ span attributes, each name written once, in pairs.
+
+Names follow the OpenTelemetry GenAI semantic conventions (repository open-telemetry/semantic-conventions-genai,
+schema gen-ai-dev/1.42.0-dev, status Development).  What the conventions do not name and money needs stands under
+our own prefix `llm_cost.`.  `encode` and `decode` are inverse on every record whose values are in range; what is
+out of range is left out by `decode` and named in `Decoded.problems`, because unknown is not zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final, get_args
+
+from .record import Call, Error, ErrorClass, Outcome, Request, Response, Tags, Usage
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
+
+OPERATION: Final = "gen_ai.operation.name"
+PROVIDER: Final = "gen_ai.provider.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+ERROR_TYPE: Final = "error.type"
+STATUS_CODE: Final = "http.response.status_code"
+ERROR_CLASS: Final = "llm_cost.error.class"
+OUTCOME: Final = "llm_cost.stream.outcome"
+RESEND_COUNT: Final = "http.request.resend_count"
+TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+TAG_PREFIX: Final = "llm_cost.tag."
+TOKEN_TYPE: Final = "gen_ai.token.type"
+
+ATTEMPT_EVENT: Final = "gen_ai.client.attempt"
+ATTEMPT_NUMBER: Final = "llm_cost.attempt.number"
+ATTEMPT_WAIT: Final = "llm_cost.attempt.wait"
+
+COST_AMOUNT: Final = "gen_ai.usage.cost.amount"
+COST_CURRENCY: Final = "gen_ai.usage.cost.currency"
+COST_SOURCE: Final = "gen_ai.usage.cost.source"
+
+METRIC_DURATION: Final = "gen_ai.client.operation.duration"
+METRIC_TOKENS: Final = "gen_ai.client.token.usage"
+METRIC_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
+METRIC_PER_CHUNK: Final = "gen_ai.client.operation.time_per_output_chunk"
+
+MAX_COUNT: Final = 1_000_000_000
+"""No single call has used a thousandth of this many tokens; a larger number is a fault, not a bill."""
+
+Value = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
+
+
+class _BadValue(ValueError):
+    """A value that an attribute cannot hold; the text says what was expected, never the value."""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise _BadValue("expected text")
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    raise _BadValue("expected a list of texts")
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise _BadValue("expected true or false")
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    raise _BadValue("expected a finite number")
+
+
+def _integer(value: Any) -> int:
+    """JavaScript SDKs may send a whole number as a double, so 12.0 is an integer too."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
+        return value
+    raise _BadValue("expected an integer")
+
+
+def _count(value: Any) -> int:
+    whole = _integer(value)
+    if 0 <= whole <= MAX_COUNT:
+        return whole
+    raise _BadValue(f"expected a count from 0 to {MAX_COUNT}")
+
+
+def _error_class(value: Any) -> str:
+    return value if value in get_args(ErrorClass) else "unknown"
+
+
+def _outcome(value: Any) -> str:
+    if value in get_args(Outcome):
+        return str(value)
+    raise _BadValue("expected one of " + ", ".join(get_args(Outcome)))
+
+
+# attribute name, record field, reader
+_REQUEST = (
+    (OPERATION, "operation", _text),
+    (PROVIDER, "provider", _text),
+    (REQUEST_MODEL, "model", _text),
+    (SERVER_ADDRESS, "server_address", _text),
+    (SERVER_PORT, "server_port", _integer),
+    ("openai.api.type", "api_type", _text),
+    ("gen_ai.request.max_tokens", "max_tokens", _integer),
+    ("gen_ai.request.temperature", "temperature", _number),
+    ("gen_ai.request.top_p", "top_p", _number),
+    ("gen_ai.request.top_k", "top_k", _number),
+    ("gen_ai.request.frequency_penalty", "frequency_penalty", _number),
+    ("gen_ai.request.presence_penalty", "presence_penalty", _number),
+    ("gen_ai.request.stop_sequences", "stop_sequences", _texts),
+    ("gen_ai.request.seed", "seed", _integer),
+    ("gen_ai.request.choice.count", "choice_count", _integer),
+    ("gen_ai.request.stream", "stream", _flag),
+    ("gen_ai.request.encoding_formats", "encoding_formats", _texts),
+    ("gen_ai.request.reasoning.level", "reasoning_level", _text),
+    ("gen_ai.request.previous_response.id", "previous_response_id", _text),
+    ("gen_ai.output.type", "output_type", _text),
+    ("gen_ai.conversation.id", "conversation_id", _text),
+    ("gen_ai.prompt.name", "prompt_name", _text),
+    ("gen_ai.prompt.version", "prompt_version", _text),
+    ("llm_cost.request.service_tier", "service_tier", _text),
+    ("llm_cost.batch", "batch", _flag),
+)
+
+_RESPONSE = (
+    ("gen_ai.response.id", "id", _text),
+    (RESPONSE_MODEL, "model", _text),
+    ("llm_cost.response.service_tier", "service_tier", _text),
+    ("openai.response.system_fingerprint", "system_fingerprint", _text),
+    ("llm_cost.request.id", "request_id", _text),
+    ("llm_cost.speed", "speed", _text),
+    ("llm_cost.inference_geo", "inference_geo", _text),
+    ("llm_cost.stated_cost", "stated_cost", _text),
+)
+
+_USAGE = (
+    ("gen_ai.usage.input_tokens", "input_tokens", _count),
+    ("gen_ai.usage.output_tokens", "output_tokens", _count),
+    ("gen_ai.usage.cache_read.input_tokens", "cache_read_input_tokens", _count),
+    ("gen_ai.usage.cache_write.input_tokens", "cache_write_input_tokens", _count),
+    ("llm_cost.usage.cache_write.5m.input_tokens", "cache_write_5m_input_tokens", _count),
+    ("llm_cost.usage.cache_write.30m.input_tokens", "cache_write_30m_input_tokens", _count),
+    ("llm_cost.usage.cache_write.1h.input_tokens", "cache_write_1h_input_tokens", _count),
+    ("llm_cost.usage.cache_write.12h.input_tokens", "cache_write_12h_input_tokens", _count),
+    ("gen_ai.usage.reasoning.output_tokens", "reasoning_output_tokens", _count),
+    ("gen_ai.usage.text.input_tokens", "text_input_tokens", _count),
+    ("gen_ai.usage.image.input_tokens", "image_input_tokens", _count),
+    ("gen_ai.usage.audio.input_tokens", "audio_input_tokens", _count),
+    ("gen_ai.usage.text.output_tokens", "text_output_tokens", _count),
+    ("gen_ai.usage.image.output_tokens", "image_output_tokens", _count),
+    ("gen_ai.usage.audio.output_tokens", "audio_output_tokens", _count),
+    ("gen_ai.usage.text.cache_read.input_tokens", "text_cache_read_input_tokens", _count),
+    ("gen_ai.usage.image.cache_read.input_tokens", "image_cache_read_input_tokens", _count),
+    ("gen_ai.usage.audio.cache_read.input_tokens", "audio_cache_read_input_tokens", _count),
+    ("llm_cost.usage.compaction.input_tokens", "compaction_input_tokens", _count),
+    ("llm_cost.usage.compaction.output_tokens", "compaction_output_tokens", _count),
+    ("llm_cost.usage.web_search.requests", "web_search_requests", _count),
+    ("llm_cost.usage.code_execution.requests", "code_execution_requests", _count),
+    ("llm_cost.usage.file_search.requests", "file_search_requests", _count),
+    ("llm_cost.usage.grounding.requests", "grounding_requests", _count),
+    ("llm_cost.usage.estimated", "estimated", _flag),
+)
+
+_TAGS = (
+    ("llm_cost.project", "project", _text),
+    ("llm_cost.feature", "feature", _text),
+    ("user.id", "user", _text),
+    ("session.id", "session", _text),
+)
+
+_CALL = (
+    (OUTCOME, "outcome", _outcome),
+    (RESEND_COUNT, "resend_count", _count),
+    (TIME_TO_FIRST_CHUNK, "time_to_first_chunk", _number),
+)
+
+_ERROR = (
+    (ERROR_TYPE, "type", _text),
+    (ERROR_CLASS, "error_class", _error_class),
+    (STATUS_CODE, "status_code", _integer),
+)
+
+_OPENAI_TIERS = ("openai.request.service_tier", "openai.response.service_tier")
+
+USAGE_NAMES: Final = {field: name for name, field, _ in _USAGE}
+"""Usage field → attribute name."""
+
+_READERS = {
+    name: (part, field, reader)
+    for part, table in enumerate((_REQUEST, _RESPONSE, _USAGE, _TAGS, _CALL, _ERROR))
+    for name, field, reader in table
+}
+# older spellings that readers accept, and OpenAI's own names of what stands under a name for all vendors
+_READERS["gen_ai.usage.cache_creation.input_tokens"] = _READERS["gen_ai.usage.cache_write.input_tokens"]
+for _old, _new in zip(_OPENAI_TIERS, ("llm_cost.request.service_tier", "llm_cost.response.service_tier"), strict=True):
+    _READERS[_old] = _READERS[_new]
+
+_Table = tuple[tuple[str, str, Any], ...]
+
+
+def _pair(table: _Table) -> tuple[tuple[str, ...], Any]:
+    return tuple(name for name, _, _ in table), attrgetter(*(field for _, field, _ in table))
+
+
+_ENCODERS = {
+    kind: _pair(table)
+    for kind, table in ((Request, _REQUEST), (Response, _RESPONSE), (Usage, _USAGE), (Tags, _TAGS), (Call, _CALL))
+}
+
+
+def _plain(record: Request | Response | Usage | Tags | Call) -> dict[str, Value]:
+    names, values = _ENCODERS[type(record)]
+    return {name: value for name, value in zip(names, values(record), strict=True) if value is not None}
+
+
+def encode_request(request: Request) -> dict[str, Value]:
+    """What a span carries from its start (samplers see these)."""
+    out = _plain(request)
+    if request.api_type and request.service_tier:
+        out[_OPENAI_TIERS[0]] = request.service_tier
+    return out
+
+
+def encode_tags(tags: Tags) -> dict[str, Value]:
+    """The tags as attributes; a free tag `name` becomes `llm_cost.tag.name`."""
+    out = _plain(tags)
+    for name, value in tags.extra:
+        out[TAG_PREFIX + name] = value
+    return out
+
+
+def encode_error(error: Error) -> dict[str, Value]:
+    """The three names of a failure, for a span or for the event of one attempt."""
+    out: dict[str, Value] = {ERROR_TYPE: error.type, ERROR_CLASS: error.error_class}
+    if error.status_code is not None:
+        out[STATUS_CODE] = error.status_code
+    return out
+
+
+def encode_closing(call: Call) -> dict[str, Value]:
+    """What a span gains when its call ends: response, usage, error, outcome."""
+    response = call.response
+    out = _plain(call) | _plain(response)
+    if response.finish_reasons is not None:
+        out[FINISH_REASONS] = [reason for _, reason in response.finish_reasons]
+    if response.usage is not None:
+        out |= _plain(response.usage)
+    if response.service_tier and call.request.api_type:
+        out[_OPENAI_TIERS[1]] = response.service_tier
+    if call.error is not None:
+        out |= encode_error(call.error)
+    return out
+
+
+def encode(call: Call) -> dict[str, Value]:
+    """A whole call as the attributes of its span."""
+    return encode_request(call.request) | encode_tags(call.tags) | encode_closing(call)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A call read back, with one line for every attribute that could not be believed."""
+
+    call: Call
+    problems: tuple[str, ...] = ()
+    bad_usage: bool = False
+    """True when one of the problems touches usage: such a call must not be priced."""
+
+
+def decode(attributes: Mapping[str, Any]) -> Decoded:
+    """Span attributes → call.  Unknown names are passed over; values out of range become problems, never zeros."""
+    parts: tuple[dict[str, Any], ...] = ({}, {}, {}, {}, {}, {})
+    extra: list[tuple[str, str]] = []
+    problems: list[str] = []
+    bad_usage = False
+    reasons: tuple[tuple[int, str], ...] | None = None
+    for name, value in attributes.items():
+        found = _READERS.get(name)
+        try:
+            if found is not None:
+                part, field, reader = found
+                if field not in parts[part] or name not in _OPENAI_TIERS:
+                    parts[part][field] = reader(value)
+            elif name == FINISH_REASONS:
+                reasons = tuple(enumerate(_texts(value)))
+            elif name.startswith(TAG_PREFIX):
+                extra.append((name[len(TAG_PREFIX) :], _text(value)))
+        except _BadValue as bad:
+            problems.append(f"{name}: {bad}")
+            bad_usage = bad_usage or (found is not None and found[0] == _USAGE_PART)
+    request, response, usage, tags, call, error = parts
+    return Decoded(
+        Call(
+            request=Request(**request),
+            response=Response(**response, finish_reasons=reasons, usage=Usage(**usage) if usage else None),
+            tags=Tags(**tags, extra=tuple(sorted(extra))),
+            error=Error(**error) if "type" in error else None,
+            **call,
+        ),
+        tuple(problems),
+        bad_usage,
+    )
+
+
+_USAGE_PART = 2

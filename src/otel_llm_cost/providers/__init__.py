@@ -1,0 +1,1 @@
+"""One file of pure functions per vendor."""

@@ -1,0 +1,257 @@
+"""One call, from opening to closing: it owns the span, folds what is observed and records the metrics once.
+
+An open call is mutable and private to this package; what leaves it is a frozen `Call`.  Whatever goes wrong in here
+stays in here: every entry is behind `quietly()`, so the caller's program sees the SDK's result or the SDK's exception
+and nothing of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from types import TracebackType
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.metrics import Histogram, Meter
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+
+from . import attributes as names
+from .record import Attempt, Call, Error, Outcome, Request, Response, Tags, fold
+
+log = logging.getLogger(__name__)
+
+CURRENT_CALL: Final = otel_context.create_key("otel_llm_cost_call")
+STRICT: Final = "OTEL_LLM_COST_STRICT"
+"""Set in our own test suite: a fault of ours is raised instead of logged."""
+
+_DURATION_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+_TOKEN_BUCKETS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
+_CHUNK_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+_NO_TAGS = Tags()
+
+_seen_faults: set[tuple[str, str]] = set()
+
+
+class quietly:  # noqa: N801  # reads as a word of the language: `with quietly("…"):`
+    """The one guard: a fault of ours is logged once per kind and place, and the caller's program goes on."""
+
+    __slots__ = ("doing",)
+
+    def __init__(self, doing: str) -> None:
+        self.doing = doing
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if kind is None or not issubclass(kind, Exception):
+            return False
+        if os.environ.get(STRICT):
+            return False
+        fault = (self.doing, kind.__name__)
+        if fault not in _seen_faults:
+            _seen_faults.add(fault)
+            # the text of a foreign exception may quote a prompt, so only its type and place are logged
+            place = _place(traceback)
+            log.warning("failed to %s (%s at %s); the call itself is unaffected. Logged once.", *fault, place)
+        return True
+
+
+def _place(traceback: TracebackType | None) -> str:
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return "?"
+    return f"{os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}"  # noqa: PTH119
+
+
+class Telemetry:
+    """Where calls are reported: one tracer and the four histograms of the GenAI conventions."""
+
+    def __init__(self, tracer: Tracer, meter: Meter) -> None:
+        self.tracer = tracer
+        self.duration = _histogram(meter, names.METRIC_DURATION, "s", "Duration of a GenAI call", _DURATION_BUCKETS)
+        self.tokens = _histogram(meter, names.METRIC_TOKENS, "{token}", "Tokens used by a GenAI call", _TOKEN_BUCKETS)
+        self.first_chunk = _histogram(
+            meter, names.METRIC_FIRST_CHUNK, "s", "Time from the request to the first chunk", _DURATION_BUCKETS
+        )
+        self.per_chunk = _histogram(
+            meter, names.METRIC_PER_CHUNK, "s", "Mean time per chunk after the first", _CHUNK_BUCKETS
+        )
+
+
+def _histogram(meter: Meter, name: str, unit: str, description: str, buckets: tuple[float, ...]) -> Histogram:
+    return meter.create_histogram(
+        name, unit=unit, description=description, explicit_bucket_boundaries_advisory=list(buckets)
+    )
+
+
+class OpenCall:
+    """A call under way.  `close` may be reached from several sides at once; the first one wins."""
+
+    __slots__ = (
+        "_closing",
+        "_failed",
+        "_first_chunk_at",
+        "_last_chunk_at",
+        "_pending",
+        "_sent",
+        "_span",
+        "_started",
+        "_tags",
+        "_telemetry",
+        "chunks",
+        "http",
+        "path",
+        "request",
+        "response",
+    )
+
+    def __init__(self, telemetry: Telemetry, request: Request, path: str, tags: Tags = _NO_TAGS) -> None:
+        self.request = request
+        self.response = Response()
+        self.path = path
+        self.chunks = 0
+        self.http: Any = None
+        """The HTTP response of the latest try, kept only while the SDK's request is under way."""
+        self._tags = tags
+        self._telemetry = telemetry
+        self._closing = threading.Lock()
+        self._sent = 0
+        self._failed: list[Attempt] = []
+        self._pending: tuple[Attempt, float, int] | None = None
+        self._first_chunk_at = self._last_chunk_at = 0.0
+        start = names.encode_request(request)
+        if tags is not _NO_TAGS:
+            start |= names.encode_tags(tags)
+        name = f"{request.operation} {request.model}" if request.model else str(request.operation)
+        self._span: Span = telemetry.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=start)
+        self._started = time.perf_counter()
+
+    @property
+    def closed(self) -> bool:
+        """True once `close` has begun."""
+        return self._closing.locked()
+
+    def context(self) -> otel_context.Context:
+        """The context under which the SDK sends: this call's span is current, and the HTTP client finds the call."""
+        return otel_context.set_value(CURRENT_CALL, self, trace.set_span_in_context(self._span))
+
+    # -- what is observed
+
+    def observe(self, part: Response) -> None:
+        """Fold one more part of the answer in."""
+        self.response = fold(self.response, part)
+
+    def chunk_arrived(self) -> None:
+        """Count a chunk of the stream and remember when it came."""
+        self.chunks += 1
+        self._last_chunk_at = time.perf_counter()
+        if self.chunks == 1:
+            self._first_chunk_at = self._last_chunk_at
+
+    def sending(self) -> None:
+        """The SDK makes a try; the wait since the last failed one is now known."""
+        self._sent += 1
+        self._flush_attempt(time.perf_counter())
+
+    def try_failed(self, error: Error) -> None:
+        """The try under way came to nothing."""
+        self._pending = (Attempt(number=self._sent, error=error), time.perf_counter(), time.time_ns())
+
+    def _flush_attempt(self, next_began: float | None) -> None:
+        if self._pending is None:
+            return
+        attempt, ended, at = self._pending
+        self._pending = None
+        event: dict[str, Any] = {names.ATTEMPT_NUMBER: attempt.number, **names.encode_error(attempt.error)}
+        if next_began is not None:
+            event[names.ATTEMPT_WAIT] = next_began - ended
+        self._span.add_event(names.ATTEMPT_EVENT, event, at)
+
+    # -- the end
+
+    def close(self, outcome: Outcome | None = None, error: Error | None = None) -> None:
+        """End the span and record the metrics, once.  A stream passes its outcome, a whole call none."""
+        if not self._closing.acquire(blocking=False):
+            return
+        ended = time.perf_counter()
+        with quietly("report a call"):
+            self._flush_attempt(None)
+            call = self._closed(outcome, error or self.response.error)
+            self._span.set_attributes(names.encode_closing(call))
+            if call.error is not None:
+                self._span.set_status(Status(StatusCode.ERROR, call.error.type))
+            self._measure(call, ended)
+        with quietly("end a span"):
+            self._span.end()
+
+    def _closed(self, outcome: Outcome | None, error: Error | None) -> Call:
+        first = self._first_chunk_at - self._started if self.chunks else None
+        return Call(
+            request=self.request,
+            response=self.response,
+            error=error,
+            outcome=outcome,
+            resend_count=self._sent - 1 if self._sent > 1 else None,
+            time_to_first_chunk=first,
+        )
+
+    def _measure(self, call: Call, ended: float) -> None:
+        request, usage, to = call.request, call.response.usage, self._telemetry
+        labels: dict[str, Any] = {names.OPERATION: request.operation, names.PROVIDER: request.provider}
+        if request.model:
+            labels[names.REQUEST_MODEL] = request.model
+        if call.response.model:
+            labels[names.RESPONSE_MODEL] = call.response.model
+        if usage is not None:
+            for kind, tokens in (("input", usage.input_tokens), ("output", usage.output_tokens)):
+                if tokens is not None:
+                    to.tokens.record(tokens, {**labels, names.TOKEN_TYPE: kind})
+        if self.chunks:
+            to.first_chunk.record(self._first_chunk_at - self._started, labels)
+        if self.chunks > 1:
+            to.per_chunk.record((self._last_chunk_at - self._first_chunk_at) / (self.chunks - 1), labels)
+        if call.error is not None:
+            labels = {**labels, names.ERROR_TYPE: call.error.type}
+        to.duration.record(ended - self._started, labels)
+
+
+class _Reaper:
+    """Ends calls whose stream was collected unread.
+
+    A destructor runs wherever the garbage collector pleases, possibly inside a lock that ending a span needs; so it
+    only puts the call in a queue (`SimpleQueue.put` is reentrant, made for destructors) and a thread does the rest.
+    """
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[OpenCall] = queue.SimpleQueue()
+        self._process = 0
+        self._starting = threading.Lock()
+
+    def start(self) -> None:
+        """Make sure that this process (a fork has none of its parent's threads) has its thread."""
+        if self._process == os.getpid():
+            return
+        with self._starting:
+            if self._process != os.getpid():
+                threading.Thread(target=self._run, name="otel-llm-cost-reaper", daemon=True).start()
+                self._process = os.getpid()
+
+    def leave(self, call: OpenCall) -> None:
+        """Called by destructors."""
+        self._queue.put(call)
+
+    def _run(self) -> None:
+        while True:
+            self._queue.get().close("abandoned")
+
+
+reaper: Final = _Reaper()

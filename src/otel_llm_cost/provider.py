@@ -1,0 +1,61 @@
+"""What a provider file must offer: a handful of pure names.  A module satisfies this protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .record import Error, Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A request as the SDK is about to send it, in plain values."""
+
+    method: str
+    """Upper case."""
+    path: str
+    """The path below the client's base URL, without a query."""
+    body: Mapping[str, Any]
+    host: str
+    port: int | None
+    client: str
+    """The names of the client's class and of its bases, space-separated."""
+
+
+class Provider(Protocol):
+    """Pure functions over one vendor's wire; none of them may raise on odd input or keep anything."""
+
+    def request(self, wire: Wire, provider: str | None) -> Request | None:
+        """What this request asks for; None when it is not a call that bills or fetches tokens.
+
+        `provider` is the name the user gave this host, if any; it wins over what the host suggests.
+        """
+
+    def response(self, body: Any, request: Request) -> Response:
+        """A whole answer: parsed JSON or the SDK's object."""
+
+    def dull(self, event: bytes) -> bool:
+        """True when the bytes of one stream event surely hold nothing that `chunk` would read.
+
+        It spares the parsing of plain deltas; when in doubt it says False.
+        """
+
+    def chunk(self, event: Any, request: Request) -> Response:
+        """One parsed stream event as a partial answer."""
+
+    def error(self, exception: BaseException) -> Error:
+        """Why the SDK raised."""
+
+    def billed(self, exception: BaseException) -> Any:
+        """The whole answer that an exception carries, if the provider did answer (and bill) before it was raised."""
+
+    def stream_usage_option(self, wire: Wire) -> tuple[str, Any] | None:
+        """The body's key and value that make a stream report its usage; None where it does anyway, or was told."""
+
+    def rejects_stream_usage(self, exception: BaseException) -> bool:
+        """True when the host refused the call because of that option."""
+
+    def is_usage_only(self, event: Any) -> bool:
+        """True for the extra event that the option causes and that the caller did not ask for."""

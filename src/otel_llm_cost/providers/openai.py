@@ -1,0 +1,289 @@
+"""OpenAI and every host that speaks its protocol: chat completions, responses, embeddings, completions.
+
+Usage conventions, from OpenAI's API reference: `prompt_tokens` includes `cached_tokens`, `completion_tokens` includes
+`reasoning_tokens`.  xAI counts reasoning beside completion tokens; then, and only then, the three add up to
+`total_tokens`, which is how it is told apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from otel_llm_cost.errors import classify
+from otel_llm_cost.provider import Wire
+from otel_llm_cost.read import count, items, number, pick, text
+from otel_llm_cost.record import Error, Request, Response, Usage
+
+# what OpenTelemetry names the vendor behind a host; the longest matching suffix decides
+_HOSTS: tuple[tuple[str, str], ...] = (
+    ("openai.azure.com", "azure.ai.openai"),
+    ("cognitiveservices.azure.com", "azure.ai.openai"),
+    ("services.ai.azure.com", "azure.ai.inference"),
+    ("models.inference.ai.azure.com", "azure.ai.inference"),
+    ("api.openai.com", "openai"),
+    ("us.api.openai.com", "openai"),
+    ("eu.api.openai.com", "openai"),
+    ("api.groq.com", "groq"),
+    ("api.deepseek.com", "deepseek"),
+    ("api.x.ai", "x_ai"),
+    ("api.mistral.ai", "mistral_ai"),
+    ("api.perplexity.ai", "perplexity"),
+    ("api.cohere.com", "cohere"),
+    ("api.cohere.ai", "cohere"),
+    ("openrouter.ai", "openrouter"),
+    ("api.together.xyz", "together"),
+    ("api.together.ai", "together"),
+    ("api.fireworks.ai", "fireworks"),
+    ("api.cerebras.ai", "cerebras"),
+    ("router.huggingface.co", "huggingface"),
+    ("generativelanguage.googleapis.com", "gcp.gemini"),
+    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("api.anthropic.com", "anthropic"),
+    ("cloud.databricks.com", "databricks"),
+    ("azuredatabricks.net", "databricks"),
+    ("api.moonshot.ai", "moonshot_ai"),
+    ("api.moonshot.cn", "moonshot_ai"),
+    ("amazonaws.com", "aws.bedrock"),
+    ("api.aws", "aws.bedrock"),
+)
+
+_ENDPOINT = re.compile(r"/(chat/completions|responses|embeddings|completions)/?$")
+_FETCH = re.compile(r"/responses/[^/]+/?$")
+_OPERATIONS = {
+    "chat/completions": ("chat", "chat_completions"),
+    "responses": ("chat", "responses"),
+    "embeddings": ("embeddings", "embeddings"),
+    "completions": ("text_completion", "completions"),
+}
+_OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
+# these report a stream's usage unasked (seen in recorded traffic); their requests need no change
+_UNASKED = frozenset({"mistral_ai", "groq", "deepseek", "together", "openrouter", "databricks"})
+_XAI_TICKS_PER_USD = Decimal(10) ** 10
+
+
+def request(wire: Wire, provider: str | None = None) -> Request | None:
+    """A POST to one of the four endpoints, or the fetch of a stored response; everything else is not a call."""
+    found = _ENDPOINT.search(wire.path)
+    name = provider or _provider(wire)
+    if wire.method == "GET" and _FETCH.search(wire.path):
+        return Request(operation="fetch_response", provider=name, server_address=wire.host, server_port=wire.port)
+    if found is None or wire.method != "POST":
+        return None
+    operation, api_type = _OPERATIONS[found[1]]
+    body = wire.body
+    stop = pick(body, "stop")
+    encoding = text(body, "encoding_format")
+    choices = count(body, "n")
+    return Request(
+        operation=operation,
+        provider=name,
+        model=text(body, "model"),
+        server_address=wire.host,
+        server_port=wire.port,
+        api_type=api_type,
+        max_tokens=_first(body, "max_completion_tokens", "max_output_tokens", "max_tokens"),
+        temperature=number(body, "temperature"),
+        top_p=number(body, "top_p"),
+        frequency_penalty=number(body, "frequency_penalty"),
+        presence_penalty=number(body, "presence_penalty"),
+        stop_sequences=(stop,) if isinstance(stop, str) else _texts(stop),
+        seed=count(body, "seed"),
+        choice_count=choices if choices != 1 else None,
+        stream=True if pick(body, "stream") is True else None,
+        encoding_formats=(encoding,) if encoding else None,
+        reasoning_level=text(body, "reasoning_effort") or text(body, "reasoning", "effort"),
+        previous_response_id=text(body, "previous_response_id"),
+        output_type=_output_type(body),
+        conversation_id=text(body, "conversation") or text(body, "conversation", "id"),
+        prompt_name=text(body, "prompt", "id"),
+        prompt_version=text(body, "prompt", "version"),
+        service_tier=text(body, "service_tier"),
+    )
+
+
+def response(body: Any, request: Request) -> Response:
+    """Any of the four answers, whole."""
+    if body is None or isinstance(body, (str, bytes)):
+        return Response()
+    usage = pick(body, "usage") or pick(body, "x_groq", "usage")
+    return Response(
+        id=text(body, "id"),
+        model=text(body, "model"),
+        finish_reasons=_finish_reasons(body),
+        service_tier=text(body, "service_tier") or text(usage, "service_tier"),
+        system_fingerprint=text(body, "system_fingerprint"),
+        stated_cost=_stated_cost(usage),
+        # what was fetched was billed when it was created
+        usage=None if request.operation == "fetch_response" else _usage(usage, body),
+        error=_error_of(pick(body, "error")),
+    )
+
+
+def dull(event: bytes) -> bool:
+    """A delta: every finish_reason and usage in it is null, and it is neither an error nor a whole response.
+
+    Text that a model wrote cannot be mistaken for these keys: inside a JSON string their quotes are escaped.
+    """
+    return (
+        event.count(b'"finish_reason"') == event.count(b'"finish_reason":null')
+        and event.count(b'"usage"') == event.count(b'"usage":null')
+        and b'"response"' not in event
+        and b'"error"' not in event
+    )
+
+
+def chunk(event: Any, request: Request) -> Response:
+    """A chat chunk, or a Responses event that carries the response so far."""
+    if pick(event, "type") == "error":
+        return Response(error=_error_of(event))
+    inner = pick(event, "response")
+    return response(inner if inner is not None and not isinstance(inner, str) else event, request)
+
+
+def error(exception: BaseException) -> Error:
+    """The provider's code, else its type, else the exception's name."""
+    status = count(exception, "status_code")
+    code, kind, name = text(exception, "code"), text(exception, "type"), type(exception).__name__
+    said = code if code and not code.isdigit() else kind
+    known = f"{code or ''} {kind or ''}"
+    return Error(type=said or name, error_class=classify(status, known, name), status_code=status)
+
+
+def billed(exception: BaseException) -> Any:
+    """`.parse()` raises LengthFinishReasonError and its kin after a full answer, which they carry."""
+    return pick(exception, "completion")
+
+
+def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:
+    """`stream_options.include_usage`, where a completions stream does not have it from the caller."""
+    if wire.body.get("stream") is not True or not wire.path.rstrip("/").endswith("/completions"):
+        return None
+    if _provider(wire) in _UNASKED:
+        return None
+    options = wire.body.get("stream_options")
+    if options is not None and (not isinstance(options, Mapping) or "include_usage" in options):
+        return None
+    return "stream_options", {**(options or {}), "include_usage": True}
+
+
+def rejects_stream_usage(exception: BaseException) -> bool:
+    """A 400 or 422 that names the option."""
+    if count(exception, "status_code") not in (400, 422):
+        return False
+    said = f"{pick(exception, 'param')} {pick(exception, 'message')} {pick(exception, 'body')}"
+    return "stream_options" in said or "include_usage" in said
+
+
+def is_usage_only(event: Any) -> bool:
+    """The last chunk that `include_usage` adds: usage and no choices."""
+    return bool(pick(event, "usage")) and pick(event, "choices") == []
+
+
+def _provider(wire: Wire) -> str:
+    if "AzureOpenAI" in wire.client:
+        return "azure.ai.openai"
+    host = wire.host.lower()
+    return next((name for suffix, name in _HOSTS if host == suffix or host.endswith("." + suffix)), host)
+
+
+def _first(body: Any, *names: str) -> int | None:
+    return next((value for name in names if (value := count(body, name)) is not None), None)
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    return tuple(value) if isinstance(value, list) and value and all(isinstance(v, str) for v in value) else None
+
+
+def _output_type(body: Any) -> str | None:
+    kind = text(body, "response_format", "type") or text(body, "text", "format", "type")
+    return _OUTPUT_TYPES.get(kind) if kind else None
+
+
+def _finish_reasons(body: Any) -> tuple[tuple[int, str], ...] | None:
+    """Chat and completions say it per choice; a response says it once, by its status."""
+    found = tuple(
+        (count(choice, "index") or 0, reason)
+        for choice in items(body, "choices")
+        if (reason := text(choice, "finish_reason"))
+    )
+    if found:
+        return found
+    match text(body, "status"):
+        case "completed":
+            return ((0, "stop"),)
+        case "incomplete":
+            return ((0, text(body, "incomplete_details", "reason") or "incomplete"),)
+        case "failed":
+            return ((0, "error"),)
+        case "cancelled":
+            return ((0, "cancelled"),)
+        case _:
+            return None
+
+
+def _usage(usage: Any, body: Any) -> Usage | None:
+    if usage is None or isinstance(usage, (str, int, float)):
+        return None
+    given = pick(usage, "prompt_tokens_details") or pick(usage, "input_tokens_details")
+    made = pick(usage, "completion_tokens_details") or pick(usage, "output_tokens_details")
+    prompt = _either(count(usage, "prompt_tokens"), count(usage, "input_tokens"))
+    completion = _either(count(usage, "completion_tokens"), count(usage, "output_tokens"))
+    reasoning = _either(count(made, "reasoning_tokens"), count(usage, "reasoning_tokens"))
+    if prompt is None and completion is None:
+        return None
+    if reasoning and count(usage, "total_tokens") == (prompt or 0) + (completion or 0) + reasoning:
+        completion = (completion or 0) + reasoning
+    return Usage(
+        input_tokens=prompt,
+        output_tokens=completion,
+        cache_read_input_tokens=_either(count(given, "cached_tokens"), count(usage, "prompt_cache_hit_tokens")),
+        cache_write_input_tokens=count(given, "cache_write_tokens"),
+        reasoning_output_tokens=reasoning,
+        audio_input_tokens=_some(count(given, "audio_tokens")),
+        image_input_tokens=_some(count(given, "image_tokens")),
+        audio_output_tokens=_some(count(made, "audio_tokens")),
+        image_output_tokens=_some(count(made, "image_tokens")),
+        web_search_requests=_either(
+            count(usage, "server_tool_use_details", "web_search_requests"), _tool_calls(body, "web_search_call")
+        ),
+        file_search_requests=_tool_calls(body, "file_search_call"),
+    )
+
+
+def _either(first: int | None, second: int | None) -> int | None:
+    return second if first is None else first
+
+
+def _some(tokens: int | None) -> int | None:
+    """Every answer lists every modality; a zero there says no more than silence."""
+    return tokens or None
+
+
+def _tool_calls(body: Any, kind: str) -> int | None:
+    """Built-in tool calls are billed per call; opening or reading a page that a search found is not a search."""
+    calls = [item for item in items(body, "output") if text(item, "type") == kind]
+    return sum(text(call, "action", "type") in (None, "search") for call in calls) or None
+
+
+def _stated_cost(usage: Any) -> str | None:
+    """OpenRouter and Perplexity state USD, xAI ticks of 1e-10 USD."""
+    ticks = count(usage, "cost_in_usd_ticks")
+    if ticks is not None:
+        return format(Decimal(ticks) / _XAI_TICKS_PER_USD, "f")
+    stated = number(usage, "cost")
+    stated = number(usage, "cost", "total_cost") if stated is None else stated
+    return format(Decimal(repr(stated)), "f") if stated is not None else None
+
+
+def _error_of(said: Any) -> Error | None:
+    if said is None or said == "":
+        return None
+    code, kind = text(said, "code"), text(said, "type")
+    numeric = count(said, "code")
+    status = numeric if numeric is not None and 400 <= numeric < 600 else None
+    shown = code or (str(numeric) if numeric is not None else None)
+    name = shown or (kind if kind != "error" else None) or "error"
+    return Error(type=name, error_class=classify(status, name))

@@ -158,7 +158,6 @@ class Call:
     """Seconds from the request to the first chunk of a stream."""
 
 
-
 _USAGE_FIELDS = tuple(f.name for f in fields(Usage))
 _PLAIN_RESPONSE_FIELDS = tuple(f.name for f in fields(Response) if f.name not in ("usage", "finish_reasons"))
 

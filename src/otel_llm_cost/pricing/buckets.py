@@ -1,0 +1,185 @@
+"""Usage → exclusive buckets: every token of a call stands in exactly one.
+
+A `Usage` is inclusive: its input holds what was read from and written to a cache and what was audio or image; its
+output holds reasoning, audio and image; compaction is part of both.  Money needs the opposite, a partition.  Where
+the details of a usage contradict its totals (some hosts report more cached tokens than prompt tokens) the total is
+believed, the details are cut to fit in a fixed order, and the contradiction is named; no bucket is ever negative.
+Where audio or image tokens and cached tokens are both known but not their overlap, the least overlap is assumed.
+A cache write with no time to live given counts as one of the vendor's default.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from otel_llm_cost.record import Usage
+
+BUCKETS: Final = (
+    "input",
+    "input_audio",
+    "input_image",
+    "cache_read",
+    "cache_read_audio",
+    "cache_read_image",
+    "cache_write",
+    "cache_write_5m",
+    "cache_write_30m",
+    "cache_write_1h",
+    "cache_write_12h",
+    "output",
+    "reasoning",
+    "output_audio",
+    "output_image",
+    "request",
+    "web_search",
+    "grounding",
+    "file_search",
+    "code_execution",
+)
+INDEX: Final = {name: i for i, name in enumerate(BUCKETS)}
+FEES: Final = frozenset(BUCKETS[INDEX["request"] :])
+"""Buckets that count requests, not tokens."""
+
+PARTS: Final = ("input", "cache_read", "cache_write", "output", "tools")
+PART: Final = (0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4)
+"""Index of a bucket → index of the part of the bill that it belongs to."""
+
+_INPUT, _READ, _OUTPUT, _REASONING = (INDEX[n] for n in ("input", "cache_read", "output", "reasoning"))
+
+
+class Quantities(NamedTuple):
+    """What a bill is made of: (bucket index, quantity > 0) pairs, and the prompt's size that chooses the tier."""
+
+    counts: tuple[tuple[int, int], ...]
+    prompt_tokens: int
+    problems: tuple[str, ...] = ()
+    output_missing: bool = False
+
+
+_USUAL = ("input_tokens", "output_tokens", "cache_read_input_tokens", "reasoning_output_tokens")
+_NEVER_BILLED = ("estimated", "compaction_input_tokens", "compaction_output_tokens")
+_TEXT = ("text_input_tokens", "text_output_tokens", "text_cache_read_input_tokens")
+_COUNTS = tuple(name for name in Usage.__slots__ if name != "estimated")
+_RARE = tuple(name for name in Usage.__slots__ if name not in _USUAL + _NEVER_BILLED + _TEXT)
+_WRITES = tuple((f"cache_write_{ttl}", f"cache_write_{ttl}_input_tokens") for ttl in ("5m", "30m", "1h", "12h"))
+_KINDS = ("audio", "image")
+_PROMPT_KINDS = tuple((kind, f"{kind}_input_tokens", f"{kind}_cache_read_input_tokens") for kind in _KINDS)
+_ANSWER_KINDS = tuple((f"output_{kind}", f"{kind}_output_tokens") for kind in _KINDS)
+_REQUESTS = tuple((name, f"{name}_requests") for name in ("web_search", "grounding", "file_search", "code_execution"))
+_MODALITIES = {
+    total: tuple(f"{kind}_{total}" for kind in ("text", *_KINDS)) for total in ("input_tokens", "output_tokens")
+}
+_usual, _rare, _all = attrgetter(*_USUAL), attrgetter(*_RARE), attrgetter(*_COUNTS)
+_NO_RARE = (None,) * len(_RARE)
+
+
+def quantities(usage: Usage) -> Quantities | str:
+    """The buckets of a usage, or the reason why it has none: `no_usage`, `bad_usage`."""
+    total_in, total_out, read, reasoning = _usual(usage)
+    if (
+        type(total_in) is int
+        and type(total_out) is int
+        and _rare(usage) == _NO_RARE
+        and (read is None or (type(read) is int and 0 <= read <= total_in))
+        and (reasoning is None or (type(reasoning) is int and 0 <= reasoning <= total_out))
+        and total_in >= 0
+        and total_out >= 0
+    ):
+        return Quantities(_pairs(total_in, total_out, read or 0, reasoning or 0), total_in)
+    return _in_full(usage)
+
+
+def _pairs(total_in: int, total_out: int, read: int, reasoning: int) -> tuple[tuple[int, int], ...]:
+    """The usual case, by hand: it is nearly every call."""
+    fresh, text = total_in - read, total_out - reasoning
+    if read or reasoning or not fresh or not text:
+        all_four = ((_INPUT, fresh), (_READ, read), (_OUTPUT, text), (_REASONING, reasoning))
+        return tuple([pair for pair in all_four if pair[1]])
+    return ((_INPUT, fresh), (_OUTPUT, text))
+
+
+def _in_full(usage: Usage) -> Quantities | str:
+    said = {name: value for name, value in zip(_COUNTS, _all(usage), strict=True) if value is not None}
+    for value in said.values():
+        if type(value) is not int or value < 0:
+            return "bad_usage"
+    problems: list[str] = []
+    total_in, total_out = _total(said, "input_tokens"), _total(said, "output_tokens")
+    if total_in is None and total_out is None:
+        return "no_usage"
+    if total_in is None:
+        problems.append("input_missing")
+        total_in = said.get("cache_read_input_tokens", 0) + _written(said)
+    counts = _prompt(said, total_in, problems)
+    _answer(said, total_out or 0, problems, counts)
+    counts.update({name: said[field] for name, field in _REQUESTS if field in said})
+    pairs = tuple([(INDEX[name], count) for name, count in counts.items() if count])
+    return Quantities(pairs, total_in, tuple(problems), total_out is None)
+
+
+def _total(said: dict[str, int], name: str) -> int | None:
+    """The total, or the sum of its modalities where a host gives only those."""
+    if name in said:
+        return said[name]
+    parts = [said[kind] for kind in _MODALITIES[name] if kind in said]
+    return sum(parts) if parts else None
+
+
+def _written(said: dict[str, int]) -> int:
+    """All cache writes: the total, or the sum of its lifetimes where only those are given."""
+    total = said.get("cache_write_input_tokens")
+    return sum([said.get(field, 0) for _, field in _WRITES]) if total is None else total
+
+
+class _Purse:
+    """A total that details are taken out of until it is empty."""
+
+    __slots__ = ("_name", "_problems", "left")
+
+    def __init__(self, total: int, name: str, problems: list[str]) -> None:
+        self.left, self._name, self._problems = total, name, problems
+
+    def take(self, wanted: int, what: str) -> int:
+        """As much of `wanted` as there is."""
+        if wanted > self.left:
+            self._problems.append(f"{what}_exceeds_{self._name}")
+            wanted = self.left
+        self.left -= wanted
+        return wanted
+
+
+def _prompt(said: dict[str, int], total: int, problems: list[str]) -> dict[str, int]:
+    prompt = _Purse(total, "input", problems)
+    read = prompt.take(said.get("cache_read_input_tokens", 0), "cache_read")
+    counts: dict[str, int] = {}
+    written = _Purse(prompt.take(_written(said), "cache_write"), "cache_write", problems)
+    for name, field in _WRITES:
+        if field in said:
+            counts[name] = written.take(said[field], name)
+    cached = _Purse(read, "cache_read", problems)
+    for kind, field, cached_field in _PROMPT_KINDS:
+        if field in said or cached_field in said:
+            _take_kind(said, kind, (field, cached_field), prompt, cached, counts)
+    counts |= {"input": prompt.left, "cache_read": cached.left, "cache_write": written.left}
+    return counts
+
+
+def _take_kind(
+    said: dict[str, int], kind: str, fields: tuple[str, str], prompt: _Purse, cached: _Purse, counts: dict[str, int]
+) -> None:
+    """Audio or image tokens, out of the cached and the uncached."""
+    whole, from_cache = said.get(fields[0], 0), said.get(fields[1])
+    if from_cache is None:
+        from_cache = min(max(0, whole - prompt.left), cached.left)
+    counts[f"cache_read_{kind}"] = cached.take(from_cache, f"cache_read_{kind}")
+    counts[f"input_{kind}"] = prompt.take(max(0, whole - from_cache), f"input_{kind}")
+
+
+def _answer(said: dict[str, int], total: int, problems: list[str], counts: dict[str, int]) -> None:
+    answer = _Purse(total, "output", problems)
+    counts["reasoning"] = answer.take(said.get("reasoning_output_tokens", 0), "reasoning")
+    for name, field in _ANSWER_KINDS:
+        if field in said:
+            counts[name] = answer.take(said[field], name)
+    counts["output"] = answer.left

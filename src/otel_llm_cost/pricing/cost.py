@@ -1,0 +1,83 @@
+"""What a price question is asked with and answered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["exact", "alias", "fallback", "override", "partial", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """How a call was served, where that changes its price; `None` and the vendor's word for "standard" are one.
+
+    `service_tier` is the tier that was served, not the one asked for.
+    """
+
+    service_tier: str | None = None
+    batch: bool = False
+    speed: str | None = None
+    region: str | None = None
+
+
+STANDARD = Context()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One bucket of a bill: `quantity` units at `rate` pico-dollars a unit.
+
+    `rate` and `amount` are `None` where nobody published a rate.
+    """
+
+    bucket: str
+    quantity: int
+    rate: int | None
+    amount: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a call cost, in integer pico-dollars (1e-12 USD).
+
+    `total` is the sum of the five parts.  A part is `None` where a quantity of it has no known rate and nothing
+    else of it is known either; all six are `None` when the status is `unknown`.  `reason` says in short
+    snake_case words, separated by commas, why the status is not `exact`.
+
+    exact: the vendor's own name of the model, at its listed price.  alias: another spelling of that name.
+    fallback: a guess from a near relative (dated suffix removed, base of a fine-tuned model, tier not listed).
+    override: a price of the user's or the project's overlay.  partial: some of the usage has no known price.
+    """
+
+    status: Status
+    reason: str = ""
+    total: int | None
+    input: int | None
+    cache_read: int | None
+    cache_write: int | None
+    output: int | None
+    tools: int | None
+    model: str = ""
+    version: str = ""
+    source: str = ""
+    lines: tuple[Line, ...] = ()
+    """Filled by `PriceBook.explain` only: the hot path does not pay for them."""
+
+
+def unknown(reason: str, version: str, model: str = "", source: str = "", lines: tuple[Line, ...] = ()) -> Cost:
+    """A call that has no price, and why.  Unknown is not zero."""
+    return Cost(
+        status="unknown",
+        reason=reason,
+        total=None,
+        input=None,
+        cache_read=None,
+        cache_write=None,
+        output=None,
+        tools=None,
+        model=model,
+        version=version,
+        source=source,
+        lines=lines,
+    )

@@ -1,0 +1,132 @@
+"""From the data and the overlays to the rates of one model on one day in one context.
+
+Standard rates first: the data's of the day, then every overlay's entries without a context, in rising rank.  Then
+the context's: the data's variants, then the overlays' entries for it (rates, back-dated variants, multipliers).
+What was asked for and nobody prices (a tier, a batch) is named: the standard rate is then a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from .catalogue import Model, Price
+from .cost import Context
+from .money import Rate, Rates, flat, scale, step_of, times
+from .overlay import PACKAGED, Entry
+
+_STANDARD_TIERS: Final = frozenset(("", "default", "auto", "standard", "standard_only", "on_demand"))
+_STANDARD_SPEEDS: Final = frozenset(("", "standard", "normal", "default"))
+
+
+def asked(context: Context) -> dict[str, str]:
+    """What a context asks for beyond the standard; tiers are compared in lower case."""
+    tier, speed, region = (str(said or "").lower() for said in (context.service_tier, context.speed, context.region))
+    out: dict[str, str] = {}
+    if context.batch or tier == "batch":
+        out["batch"] = "true"
+    if tier != "batch" and tier not in _STANDARD_TIERS:
+        out["service_tier"] = tier
+    if speed not in _STANDARD_SPEEDS:
+        out["speed"] = speed
+    if region:
+        out["region"] = region
+    return out
+
+
+@dataclass(slots=True)
+class Layered:
+    """Rates while layers are put on them."""
+
+    rates: dict[str, Rate]
+    asked: Mapping[str, str]
+    covered: set[str] = field(default_factory=set)
+    once: set[str] = field(default_factory=set)
+    used: list[Entry] = field(default_factory=list)
+
+    @property
+    def overridden(self) -> bool:
+        return any(entry.origin != PACKAGED for entry in self.used)
+
+    @property
+    def unpriced(self) -> list[str]:
+        """Why the context's price is a guess; a region with no price of its own is no reason."""
+        return [f"no_price_for_{name}" for name in self.asked if name not in self.covered and name != "region"]
+
+
+def layer(
+    model: Model, day: date, context: Mapping[str, str], entries: Iterable[Entry], *, window: Price | None, own: bool
+) -> Layered:
+    """The rates of a model.  `entries` are for this model and day; `own` is False when its vendor is another one."""
+    entries = list(entries)
+    layered = Layered(dict(window.rates if window else model.standard(day)), context)
+    for entry in entries:
+        if not entry.context:
+            _put(layered, entry)
+    standard = dict(layered.rates)
+    if own:
+        _put_variants(layered, model, day)
+    for entry in entries:
+        if entry.context and entry.context.items() <= context.items():
+            if entry.backdate:
+                _put_backdated(layered, entry, model, day, standard)
+            else:
+                _put(layered, entry)
+    return layered
+
+
+def _put(layered: Layered, entry: Entry) -> None:
+    if entry.fills_gap and entry.context.keys() <= layered.covered:
+        return
+    for name, price in entry.rates.items():
+        layered.rates[name] = flat(price)
+    for above, prices in entry.tiers:
+        for name, price in prices.items():
+            below = tuple(step for step in layered.rates.get(name, flat(price)) if step[0] < above)
+            layered.rates[name] = (*below, (above, price))
+    if entry.multiplier is not None:
+        for name in entry.applies_to & layered.rates.keys():
+            layered.rates[name] = times(layered.rates[name], *entry.multiplier)
+    layered.once |= entry.once_per_call
+    layered.covered |= entry.context.keys()
+    layered.used.append(entry)
+
+
+def _put_variants(layered: Layered, model: Model, day: date) -> None:
+    fixed: set[str] = set()
+    for variant in model.variants:
+        if variant.holds(day) and variant.when.items() <= layered.asked.items():
+            layered.rates.update({name: rate for name, rate in variant.rates.items() if name not in fixed})
+            fixed |= variant.rates.keys()
+            layered.covered |= variant.when.keys()
+
+
+def _put_backdated(layered: Layered, entry: Entry, model: Model, day: date, standard: Rates) -> None:
+    """Variants that the data dates from the day they were looked up, taken to have held before."""
+    if entry.context.keys() <= layered.covered:
+        return
+    later = [v for v in model.variants if v.start is not None and v.start > day and v.when == entry.context]
+    if not later:
+        return
+    first = min(later, key=lambda variant: variant.start or day)
+    anchor = model.standard(first.start or day)
+    for name, rate in first.rates.items():
+        layered.rates[name] = _in_proportion(rate, anchor.get(name), standard.get(name))
+    layered.covered |= entry.context.keys()
+    layered.used.append(entry)
+
+
+def _in_proportion(rate: Rate, anchor: Rate | None, standard: Rate | None) -> Rate:
+    """rate × standard / anchor at every step; the rate itself where there is nothing to compare."""
+    if anchor is None or standard is None or anchor == standard:
+        return rate
+    starts = sorted({start for steps in (rate, anchor, standard) for start, _ in steps})
+    return tuple((start, _share(rate, anchor, standard, start + 1)) for start in starts)
+
+
+def _share(rate: Rate, anchor: Rate, standard: Rate, prompt: int) -> int:
+    divisor = step_of(anchor, prompt)
+    price = step_of(rate, prompt)
+    return scale(price, step_of(standard, prompt), divisor) if divisor else price

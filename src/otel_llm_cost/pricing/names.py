@@ -1,0 +1,89 @@
+"""The many spellings of a model's name, and of a vendor's.
+
+One model is called `gpt-4o`, `models/gpt-4o`, `openai/gpt-4o`, `arn:…:foundation-model/…`, `us.anthropic.…`, with a
+date behind it or without, or `ft:gpt-4o:acme::id` when fine-tuned.  `spellings` lists what a name may be looked up
+as, nearest first, each with the reason that is recorded when it is the one that fits.  What follows from a guess,
+a name without its date or the base of a fine-tuned model, is kept apart: such a price is marked.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Final
+
+PROVIDERS: Final = {
+    "az.ai.openai": "azure",
+    "azure.ai.openai": "azure",
+    "az.ai.inference": "azure",
+    "azure.ai.inference": "azure",
+    "azure_openai": "azure",
+    "aws.bedrock": "aws",
+    "bedrock": "aws",
+    "gcp.gemini": "google",
+    "gcp.vertex_ai": "google",
+    "gcp.gen_ai": "google",
+    "gemini": "google",
+    "vertex_ai": "google",
+    "x_ai": "x-ai",
+    "xai": "x-ai",
+    "mistral_ai": "mistral",
+    "mistralai": "mistral",
+    "moonshot_ai": "moonshotai",
+    "together_ai": "together",
+    "together-ai": "together",
+    "fireworks_ai": "fireworks",
+    "voyage_ai": "voyageai",
+}
+"""A vendor's name as OpenTelemetry (or a popular library) has it → its id in the price data.
+
+Only these and the ids themselves are vendors.  Nothing is recognised by a part of its name: a gateway called
+`my-openai` sets its own prices.
+"""
+
+_ARN = re.compile(r"^arn:[^/]*/(?:.*/)?([^/]+)$")
+_PATH = re.compile(r"^(?:.*/)?(?:publishers/[^/]+/)?models/(.+)$")
+_REGION = re.compile(r"^(?:us-gov|us|eu|apac|global|jp|au|ca)\.(?=[a-z])")
+_COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=-|:|$)")
+_DATE = r"(?:20\d\d-\d\d-\d\d|20\d{6}|20\d\d-\d\d|\d\d-20\d\d|(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01]))"
+_DATED = re.compile(rf"^(.+?)[-@]{_DATE}(?:-v\d+(?::\d+)?)?$")
+_FINE_TUNED = re.compile(r"^(?:ft:([^:]+)(?::.*)?|(.+)\.ft-.*)$")
+
+
+def spellings(model: str) -> list[tuple[str, str]]:
+    """What a name may be looked up as, nearest first: (spelling in lower case, reason or "" for the name itself)."""
+    found = {model.strip().lower(): ""}
+    for pattern in (_ARN, _PATH):
+        for name in list(found):
+            if match := pattern.match(name):
+                found.setdefault(match[1], "prefix_removed")
+    for name in list(found):
+        if "/" in name:
+            found.setdefault(name.rpartition("/")[2], "vendor_prefix_removed")
+    for name in list(found):
+        found.setdefault(_REGION.sub("", name), "region_prefix_removed")
+    for name in list(found):
+        found.setdefault(_COMPACT_DATE.sub(_dashed, name), "date_respelled")
+    return [(name, reason) for name, reason in found.items() if name]
+
+
+def relatives(model: str) -> list[tuple[str, str]]:
+    """Names whose price is a guess at this one's: (name, reason), nearest first."""
+    out: list[tuple[str, str]] = []
+    for name, _ in spellings(model):
+        if match := _FINE_TUNED.match(name):
+            base = match[1] or match[2]
+            out.append((base, "fine_tuned_at_base_rate"))
+            out.extend((dated[1], "fine_tuned_at_base_rate") for dated in [_DATED.match(base)] if dated)
+        elif match := _DATED.match(name):
+            out.append((match[1], "dated_suffix_removed"))
+    return out
+
+
+def _dashed(match: re.Match[str]) -> str:
+    """`-20251211` → `-2025-12-11`, if it is a day at all."""
+    year, month, day = match.groups()
+    try:
+        return f"-{date(int(year), int(month), int(day)).isoformat()}"
+    except ValueError:
+        return match[0]

@@ -23,7 +23,7 @@ from .call import CURRENT_CALL, OpenCall, Telemetry, quietly
 from .context import current_tags
 from .errors import classify
 from .provider import Provider, Wire
-from .read import pick, text
+from .read import view
 from .record import Error, Response
 from .tap import Tap, attach
 
@@ -154,7 +154,7 @@ class Turn:
         response = _unread_response(self.result)
         if response is None:
             body = self.result
-        elif response.is_closed:
+        elif response.is_closed and not call.request.stream:
             body = _json(response)
         else:
             tap = Tap(call, self._waist.provider, status=response.status_code, drop_usage=self._injected)
@@ -202,7 +202,7 @@ class _Try:
         with quietly("see a try"):
             call = otel_context.get_value(CURRENT_CALL)
             # a token exchange on the way is no try of the call
-            if isinstance(call, OpenCall) and not call.closed and pick(args[0].url, "path").endswith(call.path):
+            if isinstance(call, OpenCall) and not call.closed and args[0].url.path.endswith(call.path):
                 self._call = call
                 call.sending()
 
@@ -261,15 +261,14 @@ def _unread_response(result: Any) -> Any:
     """The HTTP response behind a stream, a raw response or itself; None behind an ordinary answer."""
     if isinstance(result, (Mapping, str)) or hasattr(type(result), "model_fields"):
         return None
-    for candidate in (pick(result, "http_response"), pick(result, "response"), result):
+    behind = view(result)
+    for candidate in (behind.get("http_response"), behind.get("response"), result):
         if hasattr(candidate, "iter_bytes") and hasattr(candidate, "is_closed"):
             return candidate
     return None
 
 
 def _json(response: Any) -> Any:
-    if not text(response.headers, "content-type"):
-        return None
     try:
         return json.loads(response.content)
     except ValueError:

@@ -110,6 +110,8 @@ def _doubtful(
     if found.windows and minute is None:
         guesses.append("time_of_day_not_known")
     known = {PART[index] for index, _ in counted.counts if index not in missing}
+    if parts[_TOOLS_PART]:
+        known.add(_TOOLS_PART)
     lost = {PART[index] for index in missing} - known
     if counted.output_missing and card.expects_output:
         gaps.append("output_missing")

@@ -28,6 +28,7 @@ _PART_OF: Final = (
     ("cache_write_12h", ("cache_write",)),
     ("reasoning", ("output",)),
     ("output_image", ("output",)),
+    ("grounding", ("web_search",)),
 )
 _LONGER_WRITES: Final = ("cache_write_1h", "cache_write_12h")
 _ONE_RATE_FOR_ALL: Final = frozenset({"google"})

@@ -8,8 +8,9 @@ the first at 0; a step is reached by a prompt of more than `start` tokens and th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 Rate = tuple[tuple[int, int], ...]
@@ -17,6 +18,8 @@ Rates = Mapping[str, Rate]
 
 PER_MILLION: Final = 6
 PER_THOUSAND: Final = 9
+
+_PLAIN = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?\Z")
 
 
 def flat(rate: int) -> Rate:
@@ -33,17 +36,19 @@ def step_of(rate: Rate, prompt_tokens: int) -> int:
     return found
 
 
+def decimal(value: object) -> Decimal:
+    """Decimal text without sign or exponent → its number, exactly.  Raises ValueError."""
+    if isinstance(value, str) and _PLAIN.match(value):
+        return Decimal(value)
+    raise ValueError('expected a decimal number as text, such as "2.50"')
+
+
 def parse(text: object, shift: int) -> int:
     """A price in USD per million (`shift` 6) or per thousand (9) units, as text → pico-dollars a unit.
 
     Raises ValueError unless it is the text of a decimal number, not negative, of at most `shift` decimals.
     """
-    try:
-        scaled = Decimal(text).scaleb(shift) if isinstance(text, str) else None
-    except InvalidOperation:
-        scaled = None
-    if scaled is None or not scaled.is_finite() or scaled < 0 or scaled > Decimal(10) ** 18:
-        raise ValueError('expected a price as decimal text, such as "2.50"')
+    scaled = decimal(text).scaleb(shift)
     if scaled != scaled.to_integral_value():
         raise ValueError(f"expected at most {shift} decimals")
     return int(scaled)

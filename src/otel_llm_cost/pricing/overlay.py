@@ -29,13 +29,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from typing import Any, Final
 
 from .buckets import FEES, INDEX
-from .money import PER_MILLION, PER_THOUSAND, parse
+from .money import PER_MILLION, PER_THOUSAND, decimal, parse
 from .names import PROVIDERS
 
 _CONTEXT: Final = ("service_tier", "batch", "speed", "region")
@@ -45,7 +44,7 @@ _FIELDS: Final = frozenset(
         *("multiplier", "applies_to", "fills_gap", "backdate", "same_as", "source", "note"),
     )
 )
-_SAYS_SOMETHING: Final = frozenset(("rates", "tiers", "fees", "multiplier", "backdate", "same_as"))
+_SAYS_SOMETHING: Final = frozenset(("rates", "tiers", "fees", "once_per_call", "multiplier", "backdate", "same_as"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,13 +182,7 @@ def _tiers(value: Any) -> tuple[tuple[int, dict[str, int]], ...]:
 
 
 def _multiplier(value: Any) -> tuple[int, int]:
-    try:
-        factor = Decimal(value) if isinstance(value, str) else None
-    except InvalidOperation:
-        factor = None
-    if factor is None or not factor.is_finite() or not 0 <= factor <= 1000:
-        raise ValueError('expected a factor as decimal text, such as "0.5"')
-    return factor.as_integer_ratio()
+    return decimal(value).as_integer_ratio()
 
 
 def _same_as(value: Any) -> tuple[str, str]:

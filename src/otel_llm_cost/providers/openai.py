@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from otel_llm_cost.errors import classify
 from otel_llm_cost.provider import Wire
-from otel_llm_cost.read import count, items, number, pick, text
+from otel_llm_cost.read import count, items, number, text, view, within
 from otel_llm_cost.record import Error, Request, Response, Usage
 
 # what OpenTelemetry names the vendor behind a host; the longest matching suffix decides
@@ -38,6 +39,7 @@ _HOSTS: tuple[tuple[str, str], ...] = (
     ("api.together.ai", "together"),
     ("api.fireworks.ai", "fireworks"),
     ("api.cerebras.ai", "cerebras"),
+    ("api.cloudflare.com", "cloudflare"),
     ("router.huggingface.co", "huggingface"),
     ("generativelanguage.googleapis.com", "gcp.gemini"),
     ("aiplatform.googleapis.com", "gcp.vertex_ai"),
@@ -66,17 +68,18 @@ _XAI_TICKS_PER_USD = Decimal(10) ** 10
 
 def request(wire: Wire, provider: str | None = None) -> Request | None:
     """A POST to one of the four endpoints, or the fetch of a stored response; everything else is not a call."""
-    found = _ENDPOINT.search(wire.path)
     name = provider or _provider(wire)
     if wire.method == "GET" and _FETCH.search(wire.path):
         return Request(operation="fetch_response", provider=name, server_address=wire.host, server_port=wire.port)
+    found = _ENDPOINT.search(wire.path)
     if found is None or wire.method != "POST":
         return None
     operation, api_type = _OPERATIONS[found[1]]
     body = wire.body
-    stop = pick(body, "stop")
+    stop = body.get("stop")
     encoding = text(body, "encoding_format")
     choices = count(body, "n")
+    prompt = within(body, "prompt")
     return Request(
         operation=operation,
         provider=name,
@@ -92,33 +95,32 @@ def request(wire: Wire, provider: str | None = None) -> Request | None:
         stop_sequences=(stop,) if isinstance(stop, str) else _texts(stop),
         seed=count(body, "seed"),
         choice_count=choices if choices != 1 else None,
-        stream=True if pick(body, "stream") is True else None,
+        stream=True if body.get("stream") is True else None,
         encoding_formats=(encoding,) if encoding else None,
-        reasoning_level=text(body, "reasoning_effort") or text(body, "reasoning", "effort"),
+        reasoning_level=text(body, "reasoning_effort") or text(within(body, "reasoning"), "effort"),
         previous_response_id=text(body, "previous_response_id"),
         output_type=_output_type(body),
-        conversation_id=text(body, "conversation") or text(body, "conversation", "id"),
-        prompt_name=text(body, "prompt", "id"),
-        prompt_version=text(body, "prompt", "version"),
+        conversation_id=text(body, "conversation") or text(within(body, "conversation"), "id"),
+        prompt_name=text(prompt, "id"),
+        prompt_version=text(prompt, "version"),
         service_tier=text(body, "service_tier"),
     )
 
 
 def response(body: Any, request: Request) -> Response:
     """Any of the four answers, whole."""
-    if body is None or isinstance(body, (str, bytes)):
-        return Response()
-    usage = pick(body, "usage") or pick(body, "x_groq", "usage")
+    answer = view(body)
+    usage = within(answer, "usage") or within(within(answer, "x_groq"), "usage")
     return Response(
-        id=text(body, "id"),
-        model=text(body, "model"),
-        finish_reasons=_finish_reasons(body),
-        service_tier=text(body, "service_tier") or text(usage, "service_tier"),
-        system_fingerprint=text(body, "system_fingerprint"),
+        id=text(answer, "id"),
+        model=text(answer, "model"),
+        finish_reasons=_finish_reasons(answer),
+        service_tier=text(answer, "service_tier") or text(usage, "service_tier"),
+        system_fingerprint=text(answer, "system_fingerprint"),
         stated_cost=_stated_cost(usage),
         # what was fetched was billed when it was created
-        usage=None if request.operation == "fetch_response" else _usage(usage, body),
-        error=_error_of(pick(body, "error")),
+        usage=None if request.operation == "fetch_response" else _usage(usage, answer),
+        error=_error_of(answer.get("error")),
     )
 
 
@@ -137,24 +139,24 @@ def dull(event: bytes) -> bool:
 
 def chunk(event: Any, request: Request) -> Response:
     """A chat chunk, or a Responses event that carries the response so far."""
-    if pick(event, "type") == "error":
-        return Response(error=_error_of(event))
-    inner = pick(event, "response")
-    return response(inner if inner is not None and not isinstance(inner, str) else event, request)
+    said = view(event)
+    if said.get("type") == "error":
+        return Response(error=_error_of(said))
+    return response(within(said, "response") or said, request)
 
 
 def error(exception: BaseException) -> Error:
     """The provider's code, else its type, else the exception's name."""
-    status = count(exception, "status_code")
-    code, kind, name = text(exception, "code"), text(exception, "type"), type(exception).__name__
-    said = code if code and not code.isdigit() else kind
+    said, name = view(exception), type(exception).__name__
+    status, code, kind = count(said, "status_code"), text(said, "code"), text(said, "type")
     known = f"{code or ''} {kind or ''}"
-    return Error(type=said or name, error_class=classify(status, known, name), status_code=status)
+    shown = code if code and not code.isdigit() else kind
+    return Error(type=shown or name, error_class=classify(status, known, name), status_code=status)
 
 
 def billed(exception: BaseException) -> Any:
     """`.parse()` raises LengthFinishReasonError and its kin after a full answer, which they carry."""
-    return pick(exception, "completion")
+    return view(exception).get("completion")
 
 
 def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:
@@ -171,25 +173,30 @@ def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:
 
 def rejects_stream_usage(exception: BaseException) -> bool:
     """A 400 or 422 that names the option."""
-    if count(exception, "status_code") not in (400, 422):
+    said = view(exception)
+    if count(said, "status_code") not in (400, 422):
         return False
-    said = f"{pick(exception, 'param')} {pick(exception, 'message')} {pick(exception, 'body')}"
-    return "stream_options" in said or "include_usage" in said
+    reason = f"{said.get('param')} {said.get('message')} {said.get('body')}"
+    return "stream_options" in reason or "include_usage" in reason
 
 
 def is_usage_only(event: Any) -> bool:
     """The last chunk that `include_usage` adds: usage and no choices."""
-    return bool(pick(event, "usage")) and pick(event, "choices") == []
+    said = view(event)
+    return bool(said.get("usage")) and said.get("choices") == []
 
 
-def _provider(wire: Wire) -> str:
-    if "AzureOpenAI" in wire.client:
-        return "azure.ai.openai"
-    host = wire.host.lower()
+@lru_cache(maxsize=256)
+def _vendor(host: str) -> str:
+    """The vendor whose host this is, else the host itself."""
     return next((name for suffix, name in _HOSTS if host == suffix or host.endswith("." + suffix)), host)
 
 
-def _first(body: Any, *names: str) -> int | None:
+def _provider(wire: Wire) -> str:
+    return "azure.ai.openai" if "AzureOpenAI" in wire.client else _vendor(wire.host.lower())
+
+
+def _first(body: Mapping[str, Any], *names: str) -> int | None:
     return next((value for name in names if (value := count(body, name)) is not None), None)
 
 
@@ -197,25 +204,22 @@ def _texts(value: Any) -> tuple[str, ...] | None:
     return tuple(value) if isinstance(value, list) and value and all(isinstance(v, str) for v in value) else None
 
 
-def _output_type(body: Any) -> str | None:
-    kind = text(body, "response_format", "type") or text(body, "text", "format", "type")
-    return _OUTPUT_TYPES.get(kind) if kind else None
+def _output_type(body: Mapping[str, Any]) -> str | None:
+    form = within(body, "response_format") or within(within(body, "text"), "format")
+    return _OUTPUT_TYPES.get(text(form, "type") or "")
 
 
-def _finish_reasons(body: Any) -> tuple[tuple[int, str], ...] | None:
+def _finish_reasons(answer: Mapping[str, Any]) -> tuple[tuple[int, str], ...] | None:
     """Chat and completions say it per choice; a response says it once, by its status."""
-    found = tuple(
-        (count(choice, "index") or 0, reason)
-        for choice in items(body, "choices")
-        if (reason := text(choice, "finish_reason"))
-    )
-    if found:
-        return found
-    match text(body, "status"):
+    choices = [view(choice) for choice in items(answer, "choices")]
+    if choices:
+        found = [(count(c, "index") or 0, reason) for c in choices if (reason := text(c, "finish_reason"))]
+        return tuple(found) or None
+    match answer.get("status"):
         case "completed":
             return ((0, "stop"),)
         case "incomplete":
-            return ((0, text(body, "incomplete_details", "reason") or "incomplete"),)
+            return ((0, text(within(answer, "incomplete_details"), "reason") or "incomplete"),)
         case "failed":
             return ((0, "error"),)
         case "cancelled":
@@ -224,18 +228,17 @@ def _finish_reasons(body: Any) -> tuple[tuple[int, str], ...] | None:
             return None
 
 
-def _usage(usage: Any, body: Any) -> Usage | None:
-    if usage is None or isinstance(usage, (str, int, float)):
-        return None
-    given = pick(usage, "prompt_tokens_details") or pick(usage, "input_tokens_details")
-    made = pick(usage, "completion_tokens_details") or pick(usage, "output_tokens_details")
+def _usage(usage: Mapping[str, Any], answer: Mapping[str, Any]) -> Usage | None:
     prompt = _either(count(usage, "prompt_tokens"), count(usage, "input_tokens"))
     completion = _either(count(usage, "completion_tokens"), count(usage, "output_tokens"))
-    reasoning = _either(count(made, "reasoning_tokens"), count(usage, "reasoning_tokens"))
     if prompt is None and completion is None:
         return None
+    given = within(usage, "prompt_tokens_details") or within(usage, "input_tokens_details")
+    made = within(usage, "completion_tokens_details") or within(usage, "output_tokens_details")
+    reasoning = _either(count(made, "reasoning_tokens"), count(usage, "reasoning_tokens"))
     if reasoning and count(usage, "total_tokens") == (prompt or 0) + (completion or 0) + reasoning:
         completion = (completion or 0) + reasoning
+    searches = count(within(usage, "server_tool_use_details"), "web_search_requests")
     return Usage(
         input_tokens=prompt,
         output_tokens=completion,
@@ -246,10 +249,8 @@ def _usage(usage: Any, body: Any) -> Usage | None:
         image_input_tokens=_some(count(given, "image_tokens")),
         audio_output_tokens=_some(count(made, "audio_tokens")),
         image_output_tokens=_some(count(made, "image_tokens")),
-        web_search_requests=_either(
-            count(usage, "server_tool_use_details", "web_search_requests"), _tool_calls(body, "web_search_call")
-        ),
-        file_search_requests=_tool_calls(body, "file_search_call"),
+        web_search_requests=_either(searches, _tool_calls(answer, "web_search_call")),
+        file_search_requests=_tool_calls(answer, "file_search_call"),
     )
 
 
@@ -262,27 +263,28 @@ def _some(tokens: int | None) -> int | None:
     return tokens or None
 
 
-def _tool_calls(body: Any, kind: str) -> int | None:
+def _tool_calls(answer: Mapping[str, Any], kind: str) -> int | None:
     """Built-in tool calls are billed per call; opening or reading a page that a search found is not a search."""
-    calls = [item for item in items(body, "output") if text(item, "type") == kind]
-    return sum(text(call, "action", "type") in (None, "search") for call in calls) or None
+    calls = [item for raw in items(answer, "output") if (item := view(raw)).get("type") == kind]
+    return sum(text(within(call, "action"), "type") in (None, "search") for call in calls) or None
 
 
-def _stated_cost(usage: Any) -> str | None:
+def _stated_cost(usage: Mapping[str, Any]) -> str | None:
     """OpenRouter and Perplexity state USD, xAI ticks of 1e-10 USD."""
     ticks = count(usage, "cost_in_usd_ticks")
     if ticks is not None:
         return format(Decimal(ticks) / _XAI_TICKS_PER_USD, "f")
     stated = number(usage, "cost")
-    stated = number(usage, "cost", "total_cost") if stated is None else stated
+    stated = number(within(usage, "cost"), "total_cost") if stated is None else stated
     return format(Decimal(repr(stated)), "f") if stated is not None else None
 
 
-def _error_of(said: Any) -> Error | None:
-    if said is None or said == "":
+def _error_of(raw: Any) -> Error | None:
+    """An error that stands in an answer or an event; hosts word it as an object or as a text."""
+    if not raw:
         return None
-    code, kind = text(said, "code"), text(said, "type")
-    numeric = count(said, "code")
+    said = view(raw)
+    code, kind, numeric = text(said, "code"), text(said, "type"), count(said, "code")
     status = numeric if numeric is not None and 400 <= numeric < 600 else None
     shown = code or (str(numeric) if numeric is not None else None)
     name = shown or (kind if kind != "error" else None) or "error"

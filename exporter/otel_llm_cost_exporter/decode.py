@@ -1,0 +1,205 @@
+"""An OTLP export request → the LLM calls in it.
+
+A call is a span that names a GenAI operation, provider, model or usage, in our words or another dialect's.  Spans of
+agents, tools and workflows are calls only if they carry usage.  Nothing in a span can make this fail: a value that
+cannot be believed becomes a line in `problems`, a time that cannot be true gives way to the time of receipt, and only
+a span that cannot be identified is rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from otel_llm_cost.attributes import (
+    OPERATION,
+    PROVIDER,
+    REQUEST_MODEL,
+    RESPONSE_MODEL,
+    TAG_PREFIX,
+    USAGE_NAMES,
+)
+from otel_llm_cost.attributes import decode as decode_call
+from otel_llm_cost.record import Call, Error
+
+from .dialects import FOREIGN, normalise
+
+_USAGE: Final = frozenset(USAGE_NAMES.values()) | {"gen_ai.usage.cache_creation.input_tokens"}
+_SIGNS: Final = _USAGE | {OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL}
+_FOREIGN_SIGNS: Final = frozenset(FOREIGN)
+_NOT_CALLS: Final = frozenset(
+    {
+        "create_agent",
+        "evaluate",
+        "execute_tool",
+        "guardrail",
+        "invoke_agent",
+        "invoke_workflow",
+        "plan",
+        "prompt",
+        "retrieval",
+    }
+)
+_RESOURCE_TAGS: Final = frozenset({"llm_cost.project", "llm_cost.feature", "user.id", "session.id"})
+_EARLIEST_NS: Final = 946_684_800 * 10**9
+"""2000-01-01: no language model was called before."""
+_AHEAD_NS: Final = 86_400 * 10**9
+"""A sender's clock may be this far ahead of ours."""
+_LONGEST_NS: Final = 366 * 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """One call as it arrived: the span around it and what the span says.  Times are in ns since 1970 (UTC)."""
+
+    trace_id: bytes
+    span_id: bytes
+    parent_span_id: bytes
+    start_ns: int
+    duration_ns: int
+    received_ns: int
+    scope_name: str = ""
+    scope_version: str = ""
+    service_name: str = ""
+    environment: str = ""
+    call: Call = field(default_factory=Call)
+    problems: tuple[str, ...] = ()
+    bad_usage: bool = False
+
+    @property
+    def key(self) -> bytes:
+        """Trace id and span id: what a span is known by."""
+        return self.trace_id + self.span_id
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The calls of a request, and how many spans were rejected for having no usable id."""
+
+    calls: list[Arrived]
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What all spans of one resource and scope share."""
+
+    service_name: str
+    environment: str
+    tags: dict[str, Any]
+    scope_name: str
+    scope_version: str
+    received_ns: int
+
+
+def decode(request: ExportTraceServiceRequest, received_ns: int) -> Decoded:
+    """Every call of a request, in the order of its spans; never raises on a parsed request."""
+    calls: list[Arrived] = []
+    rejected = 0
+    for origin, spans in _origins(request, received_ns):
+        for span in spans:
+            if not _has_ids(span):
+                rejected += 1
+            elif (call := _decode_span(span, origin)) is not None:
+                calls.append(call)
+    return Decoded(calls, rejected)
+
+
+def _origins(request: ExportTraceServiceRequest, received_ns: int) -> Iterator[tuple[_Origin, Iterable[Span]]]:
+    for of_resource in request.resource_spans:
+        resource = _attributes(of_resource.resource.attributes)
+        tags = {
+            name: value for name, value in resource.items() if name in _RESOURCE_TAGS or name.startswith(TAG_PREFIX)
+        }
+        environment = resource.get("deployment.environment.name", resource.get("deployment.environment"))
+        for of_scope in of_resource.scope_spans:
+            origin = _Origin(
+                service_name=_text(resource.get("service.name")),
+                environment=_text(environment),
+                tags=tags,
+                scope_name=of_scope.scope.name,
+                scope_version=of_scope.scope.version,
+                received_ns=received_ns,
+            )
+            yield origin, of_scope.spans
+
+
+def _has_ids(span: Span) -> bool:
+    return len(span.trace_id) == 16 and len(span.span_id) == 8 and any(span.trace_id) and any(span.span_id)
+
+
+def _decode_span(span: Span, origin: _Origin) -> Arrived | None:
+    pairs = {pair.key: pair.value for pair in span.attributes}
+    if _SIGNS.isdisjoint(pairs) and _FOREIGN_SIGNS.isdisjoint(pairs):
+        return None
+    attributes = normalise({name: _value(value) for name, value in pairs.items()})
+    if not _is_call(attributes):
+        return None
+    decoded = decode_call(origin.tags | attributes if origin.tags else attributes)
+    start_ns, duration_ns, doubts = _times(span, origin.received_ns)
+    return Arrived(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id if len(span.parent_span_id) == 8 else bytes(8),
+        start_ns=start_ns,
+        duration_ns=duration_ns,
+        received_ns=origin.received_ns,
+        scope_name=origin.scope_name,
+        scope_version=origin.scope_version,
+        service_name=origin.service_name,
+        environment=origin.environment,
+        call=_with_status(decoded.call, span.status),
+        problems=decoded.problems + doubts,
+        bad_usage=decoded.bad_usage,
+    )
+
+
+def _is_call(attributes: dict[str, Any]) -> bool:
+    if not _USAGE.isdisjoint(attributes):
+        return True
+    operation = attributes.get(OPERATION)
+    not_a_call = isinstance(operation, str) and operation in _NOT_CALLS
+    return not not_a_call and not _SIGNS.isdisjoint(attributes)
+
+
+def _with_status(call: Call, status: Status) -> Call:
+    """A span may say that it failed without saying why."""
+    if call.error is None and status.code == Status.STATUS_CODE_ERROR:
+        return replace(call, error=Error(type="_OTHER"))
+    return call
+
+
+def _times(span: Span, received_ns: int) -> tuple[int, int, tuple[str, ...]]:
+    """Start and duration in ns, and a line for each that had to be replaced."""
+    start, end = span.start_time_unix_nano, span.end_time_unix_nano
+    if not _EARLIEST_NS <= start <= received_ns + _AHEAD_NS:
+        return received_ns, 0, ("start_time_unix_nano: out of range, time of receipt taken",)
+    if not start <= end <= start + _LONGEST_NS:
+        return start, 0, ("end_time_unix_nano: out of range, duration left at 0",)
+    return start, end - start, ()
+
+
+def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: AnyValue) -> Any:
+    """Scalars and lists of scalars as Python has them; anything else as something no reader believes."""
+    kind = value.WhichOneof("value")
+    if kind == "string_value":
+        return value.string_value
+    if kind == "array_value":
+        # lists in lists mean nothing here, and following them would be as deep as the sender likes
+        return [None if item.HasField("array_value") else _value(item) for item in value.array_value.values]
+    if kind in ("int_value", "double_value", "bool_value"):
+        return getattr(value, kind)
+    return None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

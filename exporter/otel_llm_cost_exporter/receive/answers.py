@@ -1,0 +1,41 @@
+"""The OTLP messages that answer a request."""
+
+from __future__ import annotations
+
+from google.protobuf.duration_pb2 import Duration  # type: ignore[import-untyped]
+from google.rpc.code_pb2 import Code  # type: ignore[import-untyped]
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status as RpcStatus  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+
+from .ingest import Outcome, Status
+
+CODES = {
+    Status.UNDECODABLE: Code.INVALID_ARGUMENT,
+    Status.UNSUPPORTED: Code.INVALID_ARGUMENT,
+    Status.TOO_LARGE: Code.RESOURCE_EXHAUSTED,
+    Status.UNAVAILABLE: Code.UNAVAILABLE,
+    Status.FAULT: Code.INTERNAL,
+}
+"""google.rpc codes, which are gRPC's own status codes too."""
+
+
+def response(outcome: Outcome) -> ExportTraceServiceResponse:
+    """The answer to a stored request; rejected spans are told in `partial_success`, and never sent again."""
+    if not outcome.rejected:
+        return ExportTraceServiceResponse()
+    return ExportTraceServiceResponse(
+        partial_success=ExportTracePartialSuccess(rejected_spans=outcome.rejected, error_message=outcome.message)
+    )
+
+
+def failure(outcome: Outcome) -> RpcStatus:
+    """The answer to any other request; one that may be sent again says when."""
+    status = RpcStatus(code=CODES[outcome.status], message=outcome.message)
+    if outcome.retry_after:
+        nanos = round(outcome.retry_after * 1e9)
+        status.details.add().Pack(RetryInfo(retry_delay=Duration(seconds=nanos // 10**9, nanos=nanos % 10**9)))
+    return status

@@ -1,0 +1,192 @@
+"""Data source names, and the two handles a store works with.
+
+A client of the driver is one lock on one session, so inserts and queries get a handle each: a slow report must
+not hold up the writer.  The embedded engine and a server differ here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
+
+from .errors import StoreError
+from .holder import hold, release
+
+_AUTHENTICATION = frozenset({192, 193, 194, 516})
+_UNKNOWN_DATABASE = 81
+# values that do not parse, convert or fit
+_BAD_ROWS = frozenset({6, 27, 33, 38, 41, 53, 69, 70, 72, 131, 321, 407})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A data source name, read: an embedded path (None for memory) or a server."""
+
+    shown: str
+    embedded: bool
+    path: Path | None = None
+    database: str = ""
+    dsn: str = ""
+    engine: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Handles:
+    """A handle for inserts and one for queries."""
+
+    write: Client
+    read: Client
+
+
+def parse(dsn: str) -> Target:
+    """`chdb:///abs`, `chdb:///./relative`, `chdb://memory` or `clickhouse[s]://user:password@host:port/database`.
+
+    What follows a `?` are options: of the engine for chdb (max_server_memory_usage=…), of the driver for a server.
+    """
+    try:
+        parts = urlsplit(dsn)
+        port = parts.port
+    except ValueError as error:
+        raise StoreError(f"the store address cannot be read: {error}. {_FORMS}") from error
+    if parts.scheme == "chdb":
+        path = _embedded_path(parts.netloc, unquote(parts.path))
+        return Target(dsn, embedded=True, path=path, engine=_ENGINE | dict(parse_qsl(parts.query)))
+    if parts.scheme not in ("clickhouse", "clickhouses", "http", "https") or not parts.hostname:
+        raise StoreError(f"unknown kind of store {parts.scheme or dsn!r}. {_FORMS}")
+    host = f"{parts.hostname}:{port}" if port else parts.hostname
+    secure = parts.scheme in ("clickhouses", "https")
+    query = "&".join(filter(None, (parts.query, "secure=true" if secure else "")))
+    return Target(
+        shown=f"{parts.scheme}://{host}{parts.path}",
+        embedded=False,
+        database=unquote(parts.path.strip("/")),
+        dsn=urlunsplit(("clickhouse", parts.netloc, "", query, "")),
+    )
+
+
+# the engine shares a machine, often a process, with the work that it watches
+_ENGINE = {"max_server_memory_usage": str(2 << 30), "mark_cache_size": str(64 << 20)}
+_FORMS = "Use chdb:///./llm_cost.db (embedded) or clickhouse://user:password@host:8123/database (a server)."
+
+
+def _embedded_path(place: str, path: str) -> Path | None:
+    if place in ("memory", ":memory:") or path == "/:memory:":
+        return None
+    if place:
+        raise StoreError(f"chdb://{place}… names no path: an embedded store has three slashes. {_FORMS}")
+    if path in ("", "/"):
+        raise StoreError(f"chdb:// needs a path. {_FORMS}")
+    relative = path.startswith(("/./", "/../"))
+    return Path(path[1:] if relative else path).resolve()
+
+
+def connect(target: Target, *, create: bool) -> Handles:
+    """Two live handles; with `create`, a database that is missing on a server is made.  Raises StoreError."""
+    return _connect_embedded(target) if target.embedded else _connect_server(target, create)
+
+
+def disconnect(target: Target, handles: Handles) -> None:
+    """Close both handles and give an embedded path back."""
+    for handle in (handles.write, handles.read):
+        with suppress(ClickHouseError, OSError):
+            handle.close()
+    if target.path is not None:
+        release(target.path)
+
+
+def _connect_embedded(target: Target) -> Handles:
+    if target.path is not None:
+        hold(target.path)
+    try:
+        options: dict[str, Any] = {"interface": "chdb", "tz_mode": "aware", "chdb_options": dict(target.engine)}
+        if target.path is not None:
+            options["path"] = str(target.path)
+        return _pair(options)
+    except ImportError as error:
+        _give_back(target)
+        raise StoreError(
+            "the embedded engine is not installed: pip install 'otel-llm-cost[embedded]', or give a ClickHouse"
+            " server (clickhouse://…)."
+        ) from error
+    except (ClickHouseError, OSError) as error:
+        _give_back(target)
+        raise StoreError(
+            f"the embedded engine cannot open {target.shown}: {brief(error)} Most often another process that does"
+            " not go through otel-llm-cost has it open, or the directory holds something else; give another path."
+        ) from error
+
+
+def _give_back(target: Target) -> None:
+    if target.path is not None:
+        release(target.path)
+
+
+def _connect_server(target: Target, create: bool) -> Handles:
+    options: dict[str, Any] = {
+        "dsn": target.dsn,
+        "autogenerate_session_id": False,
+        "connect_timeout": 5,
+        "send_receive_timeout": 60,
+        "tz_mode": "aware",
+    }
+    try:
+        if create and target.database:
+            _create_database(options, target.database)
+        return _pair(options | ({"database": target.database} if target.database else {}))
+    except (ClickHouseError, OSError, ValueError) as error:
+        raise _server_error(target, error) from error
+
+
+def _create_database(options: dict[str, Any], name: str) -> None:
+    """Make the database unless it is there; a user who may not create one may still use one that exists."""
+    with clickhouse_connect.get_client(**options) as client:
+        if name not in [row[0] for row in client.query("SELECT name FROM system.databases").result_rows]:
+            quoted = name.replace("\\", "\\\\").replace("`", "\\`")
+            client.command(f"CREATE DATABASE IF NOT EXISTS `{quoted}`")
+
+
+def _pair(options: dict[str, Any]) -> Handles:
+    write = clickhouse_connect.get_client(**options)
+    try:
+        return Handles(write, clickhouse_connect.get_client(**options))
+    except BaseException:
+        write.close()
+        raise
+
+
+def _server_error(target: Target, error: Exception) -> StoreError:
+    code = getattr(error, "code", None)
+    if code in _AUTHENTICATION:
+        return StoreError(f"{target.shown} refuses the user or password. Check both in the store address.")
+    if code == _UNKNOWN_DATABASE:
+        return StoreError(f"{target.shown}: there is no such database. Run `otel-llm-cost migrate` to make it.")
+    if code is None:
+        return StoreError(
+            f"no ClickHouse answers at {target.shown}: {brief(error)} Check that it runs and that the port is its"
+            " HTTP port (8123, or 8443 with clickhouses://)."
+        )
+    return StoreError(f"{target.shown}: {brief(error)}")
+
+
+def explain(target: Target, doing: str, error: Exception) -> StoreError:
+    """A failure of the driver on an open store, as ours."""
+    code = getattr(error, "code", None)
+    unencodable = isinstance(error, (DataError, ValueError, TypeError, OverflowError, AttributeError))
+    return StoreError(
+        f"{doing} failed on {target.shown}: {brief(error)}",
+        rows_at_fault=unencodable if code is None else code in _BAD_ROWS,
+    )
+
+
+def brief(error: Exception) -> str:
+    """The first line of an error, short: engines append whole statements, and those may hold data."""
+    text = str(error).strip().partition("\n")[0] or type(error).__name__
+    return text if len(text) <= 300 else text[:300] + "…"

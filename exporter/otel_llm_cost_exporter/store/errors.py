@@ -1,0 +1,15 @@
+"""What can go wrong with the store, told to a person and to the writer."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; the text says why and what to do about it.
+
+    `rows_at_fault` is True only where the rows themselves cannot be stored, now or ever.  Everything else (no server,
+    no disk, no table, no permission) is no fault of the data: it is kept, retried or refused back to its sender.
+    """
+
+    def __init__(self, message: str, *, rows_at_fault: bool = False) -> None:
+        super().__init__(message)
+        self.rows_at_fault = rows_at_fault

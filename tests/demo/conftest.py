@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from openai import OpenAI
+
+from otel_llm_cost_exporter.demo.emulator import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Iterator[OpenAI]:
+    with OpenAI(base_url=emulator.base_url, api_key="any") as sdk:
+        yield sdk

@@ -1,0 +1,84 @@
+"""The row in code and the table in SQL are one."""
+
+from __future__ import annotations
+
+from otel_llm_cost_exporter.receive.ingest import Ingest
+from otel_llm_cost_exporter.rows import COLUMNS, LONGEST_TEXT, TABLE
+from otel_llm_cost_exporter.store import Store
+
+from .otlp import chat, request, span
+
+
+def test_columns_are_those_of_the_table_in_its_order(store: Store) -> None:
+    table = store.query("SELECT name FROM system.columns WHERE table = {t:String} ORDER BY position", {"t": TABLE})
+    assert list(COLUMNS) == [row["name"] for row in table]
+
+
+def test_a_call_comes_back_as_it_was_told(ingest: Ingest, store: Store) -> None:
+    told = chat(
+        **{
+            "llm_cost.project": "shop",
+            "llm_cost.feature": "search",
+            "llm_cost.tag.team": "rot",
+            "gen_ai.request.stream": True,
+            "gen_ai.response.id": "r1",
+            "gen_ai.response.finish_reasons": ["stop", "length"],
+            "gen_ai.response.time_to_first_chunk": 0.25,
+            "gen_ai.usage.cache_read.input_tokens": 64,
+            "llm_cost.stated_cost": "0.0012345678901",
+            "llm_cost.stream.outcome": "completed",
+            "http.request.resend_count": 2,
+            "user.id": "ü" * (LONGEST_TEXT + 1),
+        }
+    )
+    ingest.accept_request(request(span(told)))
+    (row,) = store.query("SELECT * EXCEPT (stated_cost), toString(stated_cost) AS stated FROM llm_calls")
+    expected = {
+        "project": "shop",
+        "feature": "search",
+        "tags": {"team": "rot"},
+        "stream": True,
+        "response_id": "r1",
+        "finish_reasons": ["stop", "length"],
+        "time_to_first_chunk_ns": 250_000_000,
+        "input_tokens": 1000,
+        "cache_read_tokens": 64,
+        "cache_write_tokens": None,
+        "stated": "0.00123456789",
+        "outcome": "completed",
+        "resend_count": 2,
+        "user_id": "ü" * LONGEST_TEXT,
+        "counted": True,
+        "error_type": "",
+        "error_class": "",
+        "status_code": None,
+        "problems": [],
+        "price_status": row["price_status"],
+    }
+    assert {name: row[name] for name in expected} == expected
+    assert row["cost"] == sum(
+        row[f"cost_{part}"] or 0 for part in ("input", "cache_read", "cache_write", "output", "tools")
+    )
+
+
+def test_rows_without_a_price_say_why(ingest: Ingest, store: Store) -> None:
+    no_usage = {"gen_ai.usage.input_tokens": None, "gen_ai.usage.output_tokens": None}
+    ingest.accept_request(
+        request(
+            span(chat(**no_usage), name="none"),
+            span(chat(**no_usage, **{"error.type": "rate_limit_exceeded", "http.response.status_code": 429})),
+            span(chat(**{"gen_ai.usage.output_tokens": "many"})),
+            span(chat(**{"gen_ai.usage.output_tokens": -5})),
+            span(chat(**{"gen_ai.usage.output_tokens": 1 << 62})),
+            span(chat(**{"gen_ai.request.model": "nobody-1", "gen_ai.response.model": None})),
+            span(chat()),
+        )
+    )
+    rows = store.query("SELECT price_status, price_reason, cost, problems FROM llm_calls ORDER BY price_reason, cost")
+    unknown = [row for row in rows if row["price_status"] == "unknown"]
+    assert len(rows) == 7
+    assert len(unknown) == 6
+    assert all(row["cost"] is None and row["price_reason"] for row in unknown)
+    reasons = [row["price_reason"] for row in unknown]
+    assert (reasons.count("bad_usage"), reasons.count("no_usage"), reasons.count("failed")) == (3, 1, 1)
+    assert all(row["problems"] for row in unknown if row["price_reason"] == "bad_usage")

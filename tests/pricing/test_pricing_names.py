@@ -1,0 +1,73 @@
+"""The spellings of a model's name, and what each is worth."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from otel_llm_cost.pricing import PriceBook
+from otel_llm_cost.record import Usage
+
+BOOK = PriceBook.vendored()
+USAGE = Usage(input_tokens=10, output_tokens=5)
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "model", "status", "reason"),
+    [
+        ("openai", "gpt-4o", "gpt-4o", "exact", ""),
+        ("OpenAI", " GPT-4o ", "gpt-4o", "exact", ""),
+        ("openai", "gpt-4o-2024-08-06", "gpt-4o", "exact", ""),
+        ("openai", "openai/gpt-4o", "gpt-4o", "alias", "vendor_prefix_removed"),
+        ("openai", "gpt-5.4-20260305", "gpt-5.4", "alias", "date_respelled"),
+        ("openai", "gpt-4o-2031-01-01", "gpt-4o", "fallback", "dated_suffix_removed"),
+        ("openai", "gpt-5-20310101", "gpt-5", "fallback", "dated_suffix_removed"),
+        ("openai", "ft:gpt-4o-2024-08-06:acme::x", "ft:gpt-4o", "alias", "matched_by_pattern"),
+        ("openai", "ft:gpt-5-mini-2025-08-07:acme::x", "gpt-5-mini", "fallback", "fine_tuned_at_base_rate"),
+        ("openai", "gpt-4.1-2025-04-14.ft-0123", "gpt-4.1", "fallback", "fine_tuned_at_base_rate"),
+        ("azure.ai.openai", "gpt-4o", "gpt-4o", "alias", "priced_as_openai"),
+        ("az.ai.openai", "o3-mini", "o3-mini", "exact", ""),
+        ("anthropic", "claude-sonnet-4-5-20250929", "claude-sonnet-4-5", "alias", "matched_by_pattern"),
+        ("gcp.gemini", "models/gemini-2.5-flash", "gemini-2.5-flash", "alias", "prefix_removed"),
+        ("gcp.vertex_ai", "publishers/google/models/gemini-2.5-flash", "gemini-2.5-flash", "alias", "prefix_removed"),
+        (
+            "gcp.vertex_ai",
+            "projects/p/locations/us/publishers/google/models/gemini-2.5-flash",
+            "gemini-2.5-flash",
+            "alias",
+            "prefix_removed",
+        ),
+        ("aws.bedrock", "eu.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", "alias", "matched_by_pattern"),
+        (
+            "aws.bedrock",
+            "arn:aws:bedrock:us-east-1::foundation-model/writer.palmyra-x5-v1:0",
+            "writer.palmyra-x5-v1:0",
+            "alias",
+            "matched_by_pattern",
+        ),
+        ("x_ai", "grok-4", "grok-4-0709", "exact", ""),
+        ("mistral_ai", "mistral-large-2411", "mistral-large", "exact", ""),
+        ("groq", "openai/gpt-oss-20b", "openai/gpt-oss-20b", "exact", ""),
+        ("openrouter", "openai/gpt-oss-20b:free", "openai/gpt-oss-20b:free", "exact", ""),
+    ],
+)
+def test_a_name_leads_to_its_model(provider: str, name: str, model: str, status: str, reason: str) -> None:
+    cost = BOOK.price(provider, name, USAGE, date(2026, 11, 1))
+    assert (cost.model, cost.status, cost.reason) == (model, status, reason)
+    assert cost.total is not None
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("openai", "gpt-4o-nonsense"),
+        ("openai", "claude-sonnet-4-5"),
+        ("openai", "ft:nothing:acme::x"),
+        ("aws.bedrock", "arn:aws:bedrock:us-east-1:123:application-inference-profile/a1b2c3"),
+        ("openai", "x" * 100_000),
+        ("openai", ""),
+    ],
+)
+def test_a_name_that_nobody_knows_has_no_price(provider: str, name: str) -> None:
+    assert BOOK.price(provider, name, USAGE, date(2026, 11, 1)).reason == "unknown_model"

@@ -1,0 +1,274 @@
+"""What holds of every price: sums, order, boundaries, integers, and no exception whatever is asked."""
+
+from __future__ import annotations
+
+import ast
+import json
+import lzma
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import otel_llm_cost.pricing
+from otel_llm_cost.pricing import Context, Cost, PriceBook, Priced
+from otel_llm_cost.pricing.buckets import BUCKETS, quantities
+from otel_llm_cost.pricing.money import parse, scale, usd
+from otel_llm_cost.record import Usage
+
+BOOK = PriceBook.vendored()
+TODAY = date(2026, 11, 1)
+PARTS = ("input", "cache_read", "cache_write", "output", "tools")
+COUNTS = [f.name for f in fields(Usage) if f.name != "estimated"]
+
+
+def usage_of(said: dict[str, Any]) -> Usage:
+    return Usage(**said)
+
+
+counts = st.one_of(st.none(), st.integers(0, 3000))
+usages = st.fixed_dictionaries(dict.fromkeys(COUNTS, counts)).map(usage_of)
+models = st.sampled_from(
+    [
+        ("openai", "gpt-5"),
+        ("openai", "gpt-4o-audio-preview"),
+        ("openai", "gpt-4o"),
+        ("anthropic", "claude-sonnet-4-5"),
+        ("aws.bedrock", "us.anthropic.claude-sonnet-4-20250514-v1:0"),
+        ("gcp.gemini", "gemini-2.5-flash"),
+        ("perplexity", "sonar"),
+        ("openai", "whisper-1"),
+    ]
+)
+contexts = st.builds(
+    Context, st.sampled_from([None, "flex", "priority", "default"]), st.booleans(), st.sampled_from([None, "fast"])
+)
+
+
+def parts(cost: Cost) -> list[int | None]:
+    return [getattr(cost, name) for name in PARTS]
+
+
+@given(models, usages, contexts)
+def test_the_total_is_the_sum_of_the_parts_and_of_the_lines(
+    model: tuple[str, str], usage: Usage, context: Context
+) -> None:
+    cost = BOOK.explain(*model, usage, TODAY, context)
+    known = [part for part in parts(cost) if part is not None]
+    if cost.status == "unknown":
+        assert (cost.total, known) == (None, [])
+        assert cost.reason
+    else:
+        assert cost.total == sum(known)
+        assert cost.total == sum(line.amount or 0 for line in cost.lines)
+        assert min(known) >= 0
+
+
+@given(usages)
+def test_every_token_is_in_exactly_one_bucket(usage: Usage) -> None:
+    counted = quantities(usage)
+    if isinstance(counted, str):
+        return
+    held = {BUCKETS[index]: quantity for index, quantity in counted.counts}
+    assert all(quantity > 0 for quantity in held.values())
+    prompt = sum(n for name, n in held.items() if name.startswith(("input", "cache")))
+    assert prompt == counted.prompt_tokens
+    if usage.input_tokens is not None:
+        assert prompt == usage.input_tokens
+    if usage.output_tokens is not None:
+        assert sum(n for name, n in held.items() if name.startswith(("output", "reasoning"))) == usage.output_tokens
+
+
+_FEW = st.integers(0, 50_000)
+
+
+@given(_FEW, _FEW, _FEW, _FEW, st.sampled_from([("openai", "gpt-5.4"), ("anthropic", "claude-sonnet-4-5")]))
+def test_cost_is_additive_within_a_tier(
+    read: int, fresh: int, reasoning: int, text: int, model: tuple[str, str]
+) -> None:
+    def total(**said: Any) -> int:
+        cost = BOOK.price(*model, Usage(**said), TODAY).total
+        assert cost is not None
+        return cost
+
+    whole = total(
+        input_tokens=read + fresh,
+        cache_read_input_tokens=read,
+        output_tokens=reasoning + text,
+        reasoning_output_tokens=reasoning,
+    )
+    apart = (
+        total(input_tokens=read, cache_read_input_tokens=read, output_tokens=0)
+        + total(input_tokens=fresh, output_tokens=0)
+        + total(input_tokens=0, output_tokens=reasoning, reasoning_output_tokens=reasoning)
+        + total(input_tokens=0, output_tokens=text)
+    )
+    assert whole == apart
+
+
+@given(models, st.integers(0, 400_000), st.integers(0, 400_000), st.integers(0, 9000), st.integers(0, 9000))
+def test_more_tokens_never_cost_less(model: tuple[str, str], a: int, b: int, c: int, d: int) -> None:
+    less = BOOK.price(*model, Usage(input_tokens=min(a, b), output_tokens=min(c, d)), TODAY)
+    more = BOOK.price(*model, Usage(input_tokens=max(a, b), output_tokens=max(c, d)), TODAY)
+    if less.total is not None and more.total is not None:
+        assert less.total <= more.total
+
+
+@pytest.mark.parametrize("model", [("openai", "gpt-5"), ("anthropic", "claude-sonnet-4-5"), ("perplexity", "sonar")])
+def test_zero_tokens_of_a_known_model_cost_zero(model: tuple[str, str]) -> None:
+    cost = BOOK.price(*model, Usage(input_tokens=0, output_tokens=0), TODAY)
+    assert (cost.status, cost.total, parts(cost)) == ("exact", 0, [0] * 5)
+
+
+@pytest.mark.parametrize(
+    ("model", "boundary", "below", "above"),
+    [
+        (("openai", "gpt-5.4"), 272_000, 2_500_000, 5_000_000),
+        (("anthropic", "claude-sonnet-4-5"), 200_000, 3_000_000, 6_000_000),
+        (("gcp.gemini", "gemini-1.5-pro"), 128_000, 1_250_000, 2_500_000),
+    ],
+)
+def test_a_tier_begins_after_its_boundary_and_counts_cached_tokens(
+    model: tuple[str, str], boundary: int, below: int, above: int
+) -> None:
+    def uncached(tokens: int, cached: int = 0) -> int | None:
+        usage = Usage(input_tokens=tokens, cache_read_input_tokens=cached, output_tokens=0)
+        return BOOK.price(*model, usage, TODAY).input
+
+    assert uncached(boundary) == boundary * below
+    assert uncached(boundary + 1) == (boundary + 1) * above
+    assert uncached(boundary + 1, cached=boundary) == above
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "reason"),
+    [
+        ("openai", "gpt-99", Usage(input_tokens=1, output_tokens=1), "unknown_model"),
+        ("10.0.0.1", "gpt-4o", Usage(input_tokens=1, output_tokens=1), "unknown_provider"),
+        ("my-openai-gateway", "gpt-4o", Usage(input_tokens=1, output_tokens=1), "unknown_provider"),
+        ("", "gpt-4o", Usage(input_tokens=1, output_tokens=1), "unknown_provider"),
+        ("together", "gpt-4o", Usage(input_tokens=1, output_tokens=1), "unknown_model"),
+        ("openai", "gpt-4o", None, "no_usage"),
+        ("openai", "gpt-4o", Usage(reasoning_output_tokens=5), "no_usage"),
+        ("openai", "gpt-4o", Usage(input_tokens=-1, output_tokens=1), "bad_usage"),
+        ("openai", "whisper-1", Usage(input_tokens=10, output_tokens=1), "no_rates"),
+    ],
+)
+def test_unknown_is_not_zero(provider: str, model: str, usage: Usage | None, reason: str) -> None:
+    cost = BOOK.price(provider, model, usage, TODAY)
+    assert (cost.status, cost.reason, cost.total, parts(cost)) == ("unknown", reason, None, [None] * 5)
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "known", "reason"),
+    [
+        (("openai", "gpt-4o"), {"input_tokens": 10, "output_tokens": 5, "code_execution_requests": 1}, 75_000_000,
+         "no_rate_for_code_execution"),
+        (("openai", "gpt-4o"), {"input_tokens": 10, "output_tokens": 5, "audio_output_tokens": 5}, 25_000_000,
+         "no_rate_for_output_audio"),
+        (("openai", "gpt-4o"), {"input_tokens": 10}, 25_000_000, "output_missing"),
+        (("openai", "gpt-4o"), {"output_tokens": 5}, 50_000_000, "input_missing"),
+        (("x_ai", "grok-4"), {"input_tokens": 10, "output_tokens": 0, "cache_read_input_tokens": 99}, None,
+         "cache_read_exceeds_input"),
+    ],
+)  # fmt: skip
+def test_what_is_known_of_a_partial_bill_is_given(
+    model: tuple[str, str], usage: dict[str, Any], known: int | None, reason: str
+) -> None:
+    cost = BOOK.price(*model, Usage(**usage), TODAY)
+    assert (cost.status, cost.reason) == ("partial", reason)
+    assert cost.total == known or known is None
+
+
+def test_an_unlisted_tier_is_billed_at_the_standard_rate_and_says_so() -> None:
+    usage = Usage(input_tokens=10, output_tokens=5)
+    cost = BOOK.price("anthropic", "claude-sonnet-4-6", usage, TODAY, Context(service_tier="priority"))
+    assert (cost.status, cost.reason) == ("fallback", "no_price_for_service_tier")
+    assert cost.total == BOOK.price("anthropic", "claude-sonnet-4-6", usage, TODAY).total
+
+
+def test_a_long_cache_write_with_no_rate_is_a_marked_guess() -> None:
+    usage = Usage(input_tokens=10, output_tokens=0, cache_write_1h_input_tokens=10)
+    cost = BOOK.price("gcp.vertex_ai", "claude-3-opus@20240229", usage, TODAY)
+    assert (cost.status, cost.cache_write) == ("fallback", 10 * 18_750_000)
+    assert "cache_write_1h_at_default_rate" in cost.reason
+
+
+def test_some_prices_depend_on_the_hour() -> None:
+    usage = Usage(input_tokens=1_000_000, output_tokens=0)
+    peak = BOOK.price("deepseek", "deepseek-v4-pro", usage, datetime(2026, 11, 1, 2, 30, tzinfo=UTC))
+    quiet = BOOK.price("deepseek", "deepseek-v4-pro", usage, datetime(2026, 11, 1, 12, 0, tzinfo=UTC))
+    assert (peak.total, quiet.total) == (1_320_000_000_000, 660_000_000_000)
+    assert BOOK.price("deepseek", "deepseek-v4-pro", usage, TODAY).reason == "time_of_day_not_known"
+
+
+@settings(max_examples=300)
+@given(st.text(), st.text(), st.text(max_size=5), st.data())
+def test_no_name_is_too_strange(provider: str, model: str, tier: str, data: st.DataObject) -> None:
+    usage = usage_of(data.draw(st.dictionaries(st.sampled_from(COUNTS), st.integers(-5, 1 << 70), max_size=6)))
+    for name in (provider, "openai", "azure.ai.openai", "aws.bedrock"):
+        for said in (model, f"ft:{model}", f"models/{model}", f"arn:{model}/{model}", f"gpt-4o-{model}"):
+            cost = BOOK.price(name, said, usage, TODAY, Context(service_tier=tier))
+            assert (cost.total is None) == (cost.status == "unknown")
+
+
+@pytest.mark.parametrize("odd", [None, 7, ["gpt-4o"], b"gpt-4o"])
+def test_what_is_no_name_has_no_price(odd: Any) -> None:
+    usage = Usage(input_tokens=1, output_tokens=1)
+    assert BOOK.price("openai", odd, usage, TODAY).reason == "unknown_model"
+    assert BOOK.price(odd, "gpt-4o", usage, TODAY).reason == "unknown_provider"
+    assert BOOK.price("openai", "gpt-4o", odd, TODAY).reason == "no_usage"
+    assert BOOK.price("openai", "gpt-4o", Usage(input_tokens=1.5, output_tokens=1), TODAY).reason == "bad_usage"  # type: ignore[arg-type]
+
+
+def test_the_memory_of_cards_is_bounded() -> None:
+    book = PriceBook.vendored()
+    for i in range(5000):
+        book.price("nobody", f"model-{i}", None, TODAY)
+    assert len(book._cards) <= 4096
+
+
+def test_no_float_stands_between_a_rate_and_a_cost() -> None:
+    """No float literal, no `float`, no true division in the kernel's pricing; none in its data; none on a card."""
+    for path in Path(otel_llm_cost.pricing.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), path
+            assert not (isinstance(node, ast.Name) and node.id in ("float", "round")), path
+            assert not isinstance(node, ast.Div), path
+    packaged = files("otel_llm_cost.pricing").joinpath("data")
+    for text in (
+        lzma.decompress(packaged.joinpath("prices.json.xz").read_bytes()),
+        packaged.joinpath("overlay.json").read_bytes(),
+    ):
+        json.loads(text, parse_float=pytest.fail)
+
+
+def test_compiled_cards_hold_integers_only() -> None:
+    for provider in ("openai", "anthropic", "google", "deepseek"):
+        for model in BOOK.models(provider):
+            for context in (Context(), Context(batch=True), Context(service_tier="priority")):
+                found = BOOK.resolve(provider, model, date(2026, 5, 1), context)
+                if isinstance(found, Priced):
+                    rates = [rate for row in found.card.rows for rate in row]
+                    assert {type(rate) for rate in rates} <= {int, type(None)}
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**6), st.integers(1, 10**6))
+def test_scaling_rounds_half_to_even(rate: int, numerator: int, denominator: int) -> None:
+    scaled = scale(rate, numerator, denominator)
+    error = 2 * (scaled * denominator - rate * numerator)
+    assert abs(error) <= denominator
+    if abs(error) == denominator:
+        assert scaled % 2 == 0
+
+
+@given(st.integers(0, 10**30))
+def test_money_as_text_is_exact(pico: int) -> None:
+    if pico <= 10**18:
+        assert parse(usd(pico), 12) == pico
+    assert "e" not in usd(pico).lower()

@@ -3,7 +3,8 @@
     python -m benchmarks.instrumentation [--rounds 40] [--calls 40] [--json]
 
 Every round runs each variant once, in random order, each in a process of its own, on the same answers from memory; a
-variant's figure is the median over rounds of (variant − bare of the same round).  Spans and metrics are on, and thrown away by a null exporter.
+variant's figure is the median over rounds of (variant − bare of the same round).  Spans and metrics are on, and thrown
+away by a null exporter.
 """
 
 from __future__ import annotations
@@ -97,14 +98,9 @@ def _workloads() -> dict[str, Callable[[int], None]]:
     other = openai.AsyncOpenAI(api_key="k", http_client=httpx2.AsyncClient(transport=transport))
     loop = asyncio.new_event_loop()
 
-    def sync_whole(calls: int) -> None:
-        for _ in range(calls):
-            client.chat.completions.create(**_ASK)
-
     def sync_stream(calls: int) -> None:
         for _ in range(calls):
-            for _chunk in client.chat.completions.create(**_STREAM_ASK):
-                pass
+            _drain(client.chat.completions.create(**_STREAM_ASK))
 
     async def whole(calls: int) -> None:
         for _ in range(calls):
@@ -112,15 +108,24 @@ def _workloads() -> dict[str, Callable[[int], None]]:
 
     async def stream(calls: int) -> None:
         for _ in range(calls):
-            async for _chunk in await other.chat.completions.create(**_STREAM_ASK):
-                pass
+            await _adrain(await other.chat.completions.create(**_STREAM_ASK))
 
     return {
-        "sync call": sync_whole,
+        "sync call": lambda n: _drain(client.chat.completions.create(**_ASK) for _ in range(n)),
         "async call": lambda n: loop.run_until_complete(whole(n)),
         "sync stream": sync_stream,
         "async stream": lambda n: loop.run_until_complete(stream(n)),
     }
+
+
+def _drain(stream: Any) -> None:
+    for _ in stream:
+        pass
+
+
+async def _adrain(stream: Any) -> None:
+    async for _ in stream:
+        pass
 
 
 def worker(name: str) -> None:

@@ -48,7 +48,8 @@ for _tag in ("object/apply", "object/new"):
 
 def exchange(root: Path, row: dict[str, Any]) -> Exchange:
     """The exchange that a line of the index names."""
-    return _file(root / row["file"])[row["i"]]
+    found: Exchange = _file(root / row["file"])[row["i"]]
+    return found
 
 
 @lru_cache(maxsize=64)

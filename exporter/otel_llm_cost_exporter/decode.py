@@ -9,7 +9,7 @@ a span that cannot be identified is rejected.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -170,7 +170,7 @@ def _is_call(attributes: dict[str, Any]) -> bool:
 def _with_status(call: Call, status: Status) -> Call:
     """A span may say that it failed without saying why."""
     if call.error is None and status.code == Status.STATUS_CODE_ERROR:
-        return replace(call, error=Error(type="_OTHER"))
+        return call._replace(error=Error(type="_OTHER"))
     return call
 
 

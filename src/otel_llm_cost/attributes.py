@@ -28,6 +28,7 @@ ERROR_TYPE: Final = "error.type"
 STATUS_CODE: Final = "http.response.status_code"
 ERROR_CLASS: Final = "llm_cost.error.class"
 OUTCOME: Final = "llm_cost.stream.outcome"
+REQUEST_ID: Final = "llm_cost.request.id"
 RESEND_COUNT: Final = "http.request.resend_count"
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
@@ -141,7 +142,7 @@ _RESPONSE = (
     (RESPONSE_MODEL, "model", _text),
     ("llm_cost.response.service_tier", "service_tier", _text),
     ("openai.response.system_fingerprint", "system_fingerprint", _text),
-    ("llm_cost.request.id", "request_id", _text),
+    (REQUEST_ID, "request_id", _text),
     ("llm_cost.speed", "speed", _text),
     ("llm_cost.inference_geo", "inference_geo", _text),
     ("llm_cost.stated_cost", "stated_cost", _text),
@@ -251,10 +252,15 @@ def encode_error(error: Error) -> dict[str, Value]:
     return out
 
 
-def encode_closing(call: Call) -> dict[str, Value]:
-    """What a span gains when its call ends: response, usage, error, outcome."""
+def encode_closing(call: Call, request_id: str | None = None) -> dict[str, Value]:
+    """What a span gains when its call ends: response, usage, error, outcome.
+
+    `request_id` is the HTTP answer's, where the response does not say it itself.
+    """
     response = call.response
     out = _plain(call) | _plain(response)
+    if request_id is not None:
+        out.setdefault(REQUEST_ID, request_id)
     if response.finish_reasons is not None:
         out[FINISH_REASONS] = [reason for _, reason in response.finish_reasons]
     if response.usage is not None:

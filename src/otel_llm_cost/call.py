@@ -21,7 +21,7 @@ from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from . import attributes as names
-from .record import Attempt, Call, Error, Outcome, Request, Response, Tags, fold
+from .record import NOTHING, Attempt, Call, Error, Outcome, Request, Response, Tags, fold
 
 log = logging.getLogger(__name__)
 
@@ -111,12 +111,14 @@ class OpenCall:
         "http",
         "path",
         "request",
+        "request_id",
         "response",
     )
 
     def __init__(self, telemetry: Telemetry, request: Request, path: str, tags: Tags = _NO_TAGS) -> None:
         self.request = request
-        self.response = Response()
+        self.response = NOTHING
+        self.request_id: str | None = None
         self.path = path
         self.chunks = 0
         self.http: Any = None
@@ -153,9 +155,9 @@ class OpenCall:
     def chunk_arrived(self) -> None:
         """Count a chunk of the stream and remember when it came."""
         self.chunks += 1
-        self._last_chunk_at = time.perf_counter()
+        self._last_chunk_at = now = time.perf_counter()
         if self.chunks == 1:
-            self._first_chunk_at = self._last_chunk_at
+            self._first_chunk_at = now
 
     def sending(self) -> None:
         """The SDK makes a try; the wait since the last failed one is now known."""
@@ -186,7 +188,7 @@ class OpenCall:
         with quietly("report a call"):
             self._flush_attempt(None)
             call = self._closed(outcome, error or self.response.error)
-            self._span.set_attributes(names.encode_closing(call))
+            self._span.set_attributes(names.encode_closing(call, self.request_id))
             if call.error is not None:
                 self._span.set_status(Status(StatusCode.ERROR, call.error.type))
             self._measure(call, ended)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final
 
 from opentelemetry import baggage
@@ -29,7 +28,7 @@ def current_tags() -> Tags:
     for name, value in baggage.get_all().items():
         field = _BAGGAGE.get(name)
         if field is not None and isinstance(value, str) and getattr(tags, field) is None:
-            tags = replace(tags, **{field: value})  # type: ignore[arg-type]  # the four fields are texts
+            tags = tags._replace(**{field: value})  # type: ignore[arg-type]  # the four fields are texts
     return tags
 
 
@@ -50,8 +49,7 @@ def tags(
     outer = otel_context.get_value(_TAGS)
     base = outer if isinstance(outer, Tags) else _NO_TAGS
     given = {"project": project, "feature": feature, "user": user, "session": session}
-    merged = replace(
-        base,
+    merged = base._replace(
         **{name: value for name, value in given.items() if value is not None},
         extra=tuple(sorted({**dict(base.extra), **extra}.items())),
     )

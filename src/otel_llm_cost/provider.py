@@ -36,7 +36,7 @@ class Provider(Protocol):
     def response(self, body: Any, request: Request) -> Response:
         """A whole answer: parsed JSON or the SDK's object."""
 
-    def dull(self, event: bytes) -> bool:
+    def dull(self, event: bytes, request: Request) -> bool:
         """True when the bytes of one stream event surely hold nothing that `chunk` would read.
 
         It spares the parsing of plain deltas; when in doubt it says False.

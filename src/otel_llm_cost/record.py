@@ -7,12 +7,14 @@ and reads them back; pricing turns `Usage` into money.  Nothing here does I/O an
 Two conventions hold in every record.  `None` means "nobody said", never zero.  Token totals are inclusive
 and details are subsets of them, as in the OpenTelemetry GenAI conventions: `input_tokens` includes what was
 read from or written to a cache, `output_tokens` includes reasoning.
+
+The records are named tuples: as unchangeable as a frozen dataclass and, at two dozen fields, five times as fast to
+make.  They are always built by name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Final, Literal, NamedTuple
 
 ErrorClass = Literal[
     "rate_limit",
@@ -31,8 +33,7 @@ ErrorClass = Literal[
 Outcome = Literal["completed", "cancelled", "broken", "abandoned"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(NamedTuple):
     """What the provider says it will bill: tokens and requests, each `None` where it did not say."""
 
     input_tokens: int | None = None
@@ -62,8 +63,7 @@ class Usage:
     estimated: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """What was asked, of whom."""
 
     operation: str | None = None
@@ -93,8 +93,7 @@ class Request:
     batch: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Error:
+class Error(NamedTuple):
     """Why a call, an attempt or a generation failed.
 
     `type` is the provider's own code where it gave one, else the exception's name; the message is left out on
@@ -106,8 +105,7 @@ class Error:
     status_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(NamedTuple):
     """What came back, whole or in part.  `finish_reasons` pairs a choice's index with its reason."""
 
     id: str | None = None
@@ -124,8 +122,7 @@ class Response:
     error: Error | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One failed try of a call that the SDK made; `wait` is the time in seconds until the next one began."""
 
     number: int
@@ -133,8 +130,7 @@ class Attempt:
     wait: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tags:
+class Tags(NamedTuple):
     """Whom a call is for.  `extra` holds the caller's own tags as sorted (name, value) pairs."""
 
     project: str | None = None
@@ -144,8 +140,7 @@ class Tags:
     extra: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(NamedTuple):
     """One logical call, closed: what its span says."""
 
     request: Request = Request()
@@ -158,36 +153,32 @@ class Call:
     """Seconds from the request to the first chunk of a stream."""
 
 
-_USAGE_FIELDS = tuple(f.name for f in fields(Usage))
-_PLAIN_RESPONSE_FIELDS = tuple(f.name for f in fields(Response) if f.name not in ("usage", "finish_reasons"))
+NOTHING: Final = Response()
+"""The answer before any part of it is known."""
 
 
 def fold(earlier: Response, later: Response) -> Response:
     """Two partial responses as one: where the later speaks, it wins.
 
-    Providers report cumulative counts, so nothing is ever added.  The operation is associative and `Response()`
-    is its neutral element; that is what makes a folded stream equal to its whole response.
+    Providers report cumulative counts, so nothing is ever added.  The operation is associative and `NOTHING` is its
+    neutral element; that is what makes a folded stream equal to its whole response.
     """
-    said: dict[str, object] = {
-        name: mine if (mine := getattr(later, name)) is not None else getattr(earlier, name)
-        for name in _PLAIN_RESPONSE_FIELDS
-    }
-    return Response(
-        **said,  # type: ignore[arg-type]  # same fields, same types
+    if earlier is NOTHING:
+        return later
+    return Response._make(map(_later, earlier, later))._replace(
         usage=_fold_usage(earlier.usage, later.usage),
         finish_reasons=_fold_reasons(earlier.finish_reasons, later.finish_reasons),
     )
 
 
+def _later(earlier: Any, later: Any) -> Any:
+    return earlier if later is None else later
+
+
 def _fold_usage(earlier: Usage | None, later: Usage | None) -> Usage | None:
     if earlier is None or later is None:
         return later if earlier is None else earlier
-    return Usage(
-        **{
-            name: mine if (mine := getattr(later, name)) is not None else getattr(earlier, name)
-            for name in _USAGE_FIELDS
-        }
-    )
+    return Usage._make(map(_later, earlier, later))
 
 
 def _fold_reasons(

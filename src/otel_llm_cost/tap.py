@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final
 
@@ -97,9 +96,17 @@ class Tap:
     # -- what passes
 
     def _observed(self, data: bytes) -> bytes:
+        call = self._call
         try:
-            if self._is_one_delta(data):
-                self._call.chunk_arrived()
+            # by far the most frequent piece of a stream: exactly one whole event, after the first, that says no usage
+            if (
+                call.chunks
+                and not self._buffer
+                and data.endswith(b"}\n\n")
+                and data.find(b"\n\n") == len(data) - 2
+                and self._provider.dull(data, call.request)
+            ):
+                call.chunk_arrived()
                 return data
             if self._sse is None:
                 # hosts send event streams under any content type, and an error as plain JSON
@@ -109,16 +116,6 @@ class Tap:
             with quietly("read a stream"):
                 raise
         return data
-
-    def _is_one_delta(self, data: bytes) -> bool:
-        """By far the most frequent piece of a stream: exactly one whole event, after the first, that says no usage."""
-        return (
-            data.endswith(b"}\n\n")
-            and not self._buffer
-            and self._call.chunks > 0
-            and data.count(b"\n\n") == 1
-            and self._provider.dull(data)
-        )
 
     def _part(self, data: bytes) -> bytes:
         if len(self._buffer) + len(data) <= MAX_BODY:
@@ -139,7 +136,7 @@ class Tap:
     def _keeps(self, event: bytes) -> bool:
         """Observe one event; False when the caller must not see it."""
         call = self._call
-        if call.chunks and event.endswith(b"}") and self._provider.dull(event):
+        if call.chunks and event.endswith(b"}") and self._provider.dull(event, call.request):
             call.chunk_arrived()
             return True
         payload = b"\n".join(line[5:].strip() for line in event.splitlines() if line.startswith(b"data:"))
@@ -190,7 +187,7 @@ class Tap:
         if self._malformed:
             return Error(type="JSONDecodeError")
         told = self._call.response.error
-        return replace(told, status_code=self._status) if told is not None else None
+        return told._replace(status_code=self._status) if told is not None else None
 
     def _interrupted(self, exc: BaseException | None) -> None:
         """The answer ended before its body did: an SDK stops at the last event, a caller wherever it likes."""

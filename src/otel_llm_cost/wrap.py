@@ -24,7 +24,7 @@ from .context import current_tags
 from .errors import classify
 from .provider import Provider, Wire
 from .read import view
-from .record import Error, Response
+from .record import Error
 from .tap import Tap, attach
 
 
@@ -222,9 +222,7 @@ class _Try:
                 return
             call.http = self.response
             status, headers = self.response.status_code, self.response.headers
-            request_id = headers.get("x-request-id") or headers.get("request-id")
-            if request_id:
-                call.observe(Response(request_id=request_id))
+            call.request_id = headers.get("x-request-id") or headers.get("request-id")
             if status >= 400:
                 call.try_failed(Error(type=str(status), error_class=classify(status), status_code=status))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ def test_a_server_of_ones_own() -> None:
 def test_a_negotiated_discount_leaves_fees_alone_and_follows_its_dates() -> None:
     entry = {"provider": "openai", "model": "gpt-4o*", "multiplier": "0.9", "valid_from": "2026-07-01"}
     after = BOOK.with_overlay({"entries": [entry]}).price(
-        "openai", "gpt-4o", replace(USAGE, web_search_requests=1), TODAY
+        "openai", "gpt-4o", USAGE._replace(web_search_requests=1), TODAY
     )
     assert (after.input, after.output, after.tools) == (1_125_000_000_000, 9_000_000_000_000, 10_000_000_000)
     before = priced([entry], "openai", "gpt-4o", date(2026, 6, 30))

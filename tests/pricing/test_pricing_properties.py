@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import lzma
-from dataclasses import fields
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -24,7 +23,7 @@ from otel_llm_cost.record import Usage
 BOOK = PriceBook.vendored()
 TODAY = date(2026, 11, 1)
 PARTS = ("input", "cache_read", "cache_write", "output", "tools")
-COUNTS = [f.name for f in fields(Usage) if f.name != "estimated"]
+COUNTS = [f for f in Usage._fields if f != "estimated"]
 
 
 def usage_of(said: dict[str, Any]) -> Usage:

@@ -53,7 +53,8 @@ class Ledger:
             return tuple(self._entries[serial] for serial in sorted(self._entries))
 
     def as_json(self) -> dict[str, Any]:
-        return {"calls": [asdict(entry) for entry in self.entries]}
+        calls = [{**asdict(entry), "usage": entry.usage and entry.usage._asdict()} for entry in self.entries]
+        return {"calls": calls}
 
 
 def read_entry(data: dict[str, Any]) -> Entry:

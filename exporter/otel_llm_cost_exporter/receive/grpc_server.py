@@ -8,7 +8,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import grpc  # type: ignore[import-untyped]  # grpcio has no type information
+import grpc
 
 from . import answers
 from .discard import Discard

@@ -13,8 +13,8 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
-from google.protobuf.json_format import MessageToJson  # type: ignore[import-untyped]
-from google.protobuf.message import Message  # type: ignore[import-untyped]
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response

@@ -53,7 +53,6 @@ _HOSTS: tuple[tuple[str, str], ...] = (
 )
 
 _ENDPOINT = re.compile(r"/(chat/completions|responses|embeddings|completions)/?$")
-_NOTABLE = re.compile(rb'"(?:finish_reason|usage)"(?!:null)|"(?:response|error)"')
 _FETCH = re.compile(r"/responses/[^/]+/?$")
 _OPERATIONS = {
     "chat/completions": ("chat", "chat_completions"),
@@ -125,12 +124,18 @@ def response(body: Any, request: Request) -> Response:
     )
 
 
-def dull(event: bytes) -> bool:
+def dull(event: bytes, request: Request) -> bool:
     """A delta: every finish_reason and usage in it is null, and it is neither an error nor a whole response.
 
     Text that a model wrote cannot be mistaken for these keys: inside a JSON string their quotes are escaped.
     """
-    return _NOTABLE.search(event) is None
+    if request.api_type == "responses":
+        return event.find(b'"response"') < 0 and event.find(b'"error"') < 0
+    return (
+        event.count(b'"finish_reason"') == event.count(b'"finish_reason":null')
+        and event.count(b'"usage"') == event.count(b'"usage":null')
+        and event.find(b'"error"') < 0
+    )
 
 
 def chunk(event: Any, request: Request) -> Response:

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from otel_llm_cost.pricing import Context, Cost, PriceBook
@@ -25,7 +25,6 @@ from .rows import MOST_MONEY, PricedCall
 _log = logging.getLogger(__name__)
 
 _NOTHING_USED: Final = (Usage(), Usage(estimated=True), Usage(estimated=False))
-_DAY_NS: Final = 86_400 * 10**9
 _MOST_WARNINGS: Final = 1_000
 
 
@@ -106,11 +105,11 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
         return unknown("bad_usage", book.version)
     if usage is None or (usage.input_tokens is usage.output_tokens is None and usage in _NOTHING_USED):
         return unknown("failed" if call.error else "no_usage", book.version)
-    provider, day, context = call.request.provider or "", _day(arrived.start_ns), _context(call)
+    provider, at, context = call.request.provider or "", _moment(arrived.start_ns), _context(call)
     answered, asked = call.response.model or call.request.model or "", call.request.model or ""
-    cost = book.price(provider, answered, usage, day, context)
+    cost = book.price(provider, answered, usage, at, context)
     if cost.total is None and asked and asked != answered:
-        other = book.price(provider, asked, usage, day, context)
+        other = book.price(provider, asked, usage, at, context)
         if other.total is not None:
             cost = replace(other, status="fallback", reason="request_model") if other.status != "partial" else other
     if cost.total is not None and abs(cost.total) >= MOST_MONEY:
@@ -127,11 +126,9 @@ def _context(call: Call) -> Context:
     )
 
 
-def _day(start_ns: int) -> date:
-    return date.fromordinal(_EPOCH + start_ns // _DAY_NS)
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+def _moment(start_ns: int) -> datetime:
+    """Some prices change with the hour of the day, so the moment counts and not the day alone."""
+    return datetime.fromtimestamp(start_ns // 10**9, UTC)
 
 
 def _name(text: str | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -128,17 +127,16 @@ def prices(today: date | None = None) -> Iterator[Finding]:
     from otel_llm_cost_exporter.price_data import load_book  # noqa: PLC0415  # reads its data
 
     try:
-        found = load_book().version
+        book = load_book()
     except (OSError, ValueError) as error:
         remedy = "mend that overlay file, or unset OTEL_LLM_COST_PRICES"
         yield Finding(check="prices", status="fail", detail=str(error), remedy=remedy)
         return
-    dated = re.search(r"\d{4}-\d{2}-\d{2}", found)
-    if dated is None:
-        yield Finding(check="prices", status="ok", detail=f"version {found}")
+    if book.dated is None:
+        yield Finding(check="prices", status="ok", detail=f"version {book.version}")
         return
-    age = ((today or datetime.now(UTC).date()) - date.fromisoformat(dated[0])).days
-    detail = f"version {found}, {age} days old"
+    age = ((today or datetime.now(UTC).date()) - book.dated).days
+    detail = f"version {book.version}, {age} days old"
     if age > _OLD:
         remedy = "pip install --upgrade otel-llm-cost; models that came since then are unpriced"
         yield Finding(check="prices", status="warn", detail=detail, remedy=remedy)

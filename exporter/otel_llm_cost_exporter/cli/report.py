@@ -135,14 +135,7 @@ def _unpriced(lines: Sequence[Unpriced]) -> RenderableType:
 
 
 def _table(dimension: Dimension, lines: Sequence[Figures], total: Figures) -> RenderableType:
-    table = Table(
-        title=f"by {dimension}",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(dimension, overflow="fold", min_width=12)
     for title in ("cost", "calls", "input", "cached", "output"):
         table.add_column(title, justify="right", no_wrap=True)

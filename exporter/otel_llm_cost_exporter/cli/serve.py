@@ -10,16 +10,16 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from otel_llm_cost_exporter.price_data import load_book
-from otel_llm_cost_exporter.receive.collector import Collector
-from otel_llm_cost_exporter.store import MigrationState, Store
-
 from .output import DEFAULT_STORE, JsonOption, StoreOption, emit
+
+if TYPE_CHECKING:  # heavy: other commands do not wait for them
+    from otel_llm_cost_exporter.receive.collector import Collector
+    from otel_llm_cost_exporter.store import MigrationState
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +33,10 @@ def serve(
     as_json: Annotated[bool, typer.Option("--json", help="Log one JSON object a line.")] = False,
 ) -> None:
     """Receive OpenTelemetry spans, price every LLM call among them and store it.  Ends on SIGTERM or Ctrl-C."""
+    from otel_llm_cost_exporter.price_data import load_book  # noqa: PLC0415  # heavy
+    from otel_llm_cost_exporter.receive.collector import Collector  # noqa: PLC0415  # heavy
+    from otel_llm_cost_exporter.store import Store  # noqa: PLC0415  # heavy
+
     _log_to_stderr(as_json)
     stop = _stop_signal()
     with (
@@ -55,6 +59,8 @@ def serve(
 
 def migrate(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Bring the store's tables up to date (serve does it too), and show what was applied when."""
+    from otel_llm_cost_exporter.store import Store  # noqa: PLC0415  # heavy
+
     with Store.open(store, migrate=False, create=True) as opened:
         applied = opened.migrate()
         states = opened.migrations()

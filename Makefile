@@ -1,0 +1,55 @@
+# Everything runs in ./.venv, made from uv.lock.  Where uv is not installed, one is fetched into ./.uv.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --frozen --no-sync
+SYNC := .venv/.synced
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check integration bench recordings prices picture format clean
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.uv/bin/uv:
+	python3 -m venv .uv && .uv/bin/python -m pip install --quiet uv
+
+$(SYNC): pyproject.toml uv.lock $(if $(findstring .uv/,$(UV)),.uv/bin/uv)
+	$(UV) sync --frozen --quiet
+	@touch $@
+
+demo: $(SYNC)  ## an ordinary program, a provider on this machine, a cost in SQL: no key, no Docker, no network
+	$(RUN) otel-llm-cost demo
+
+test: $(SYNC)  ## the fast tests
+	$(RUN) pytest -q -m "not integration"
+
+check: $(SYNC)  ## style, types, who imports whom, generated files
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports --no-cache
+	$(RUN) python -m otel_llm_cost_exporter.price_data --check
+	$(UV) lock --check --quiet
+
+integration: $(SYNC)  ## the slow tests
+	$(RUN) pytest -q -m integration
+
+bench: $(SYNC)  ## what it costs: per call and chunk beside peers, per span to stored rows
+	$(UV) sync --frozen --quiet --group bench
+	$(RUN) python -m benchmarks.instrumentation
+	$(RUN) python -m benchmarks.collector
+
+recordings: $(SYNC)  ## recorded provider traffic through the real SDK (needs LLM_RECORDINGS=folder)
+	$(RUN) python -m benchmarks.recordings
+
+prices: $(SYNC)  ## regenerate the vendored price data from the installed genai-prices
+	$(RUN) python -m otel_llm_cost_exporter.price_data
+
+picture: $(SYNC)  ## draw docs/report.svg anew from a demo's store
+	$(RUN) python docs/picture.py
+
+format: $(SYNC)  ## format and mend what can be mended
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+clean:  ## remove what was made here
+	rm -rf .venv .uv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

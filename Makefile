@@ -17,7 +17,7 @@ $(SYNC): pyproject.toml uv.lock $(if $(findstring .uv/,$(UV)),.uv/bin/uv)
 	@touch $@
 
 demo: $(SYNC)  ## an ordinary program, a provider on this machine, a cost in SQL: no key, no Docker, no network
-	$(RUN) otel-llm-cost demo
+	.venv/bin/otel-llm-cost demo
 
 test: $(SYNC)  ## the fast tests
 	$(RUN) pytest -q -m "not integration"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, get_args
 
-from .record import Call, Error, ErrorClass, Outcome, Request, Response, Tags, Usage
+from .record import MAX_COUNT, Call, Error, ErrorClass, Outcome, Request, Response, Tags, Usage
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 
@@ -47,9 +47,6 @@ METRIC_DURATION: Final = "gen_ai.client.operation.duration"
 METRIC_TOKENS: Final = "gen_ai.client.token.usage"
 METRIC_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
 METRIC_PER_CHUNK: Final = "gen_ai.client.operation.time_per_output_chunk"
-
-MAX_COUNT: Final = 1_000_000_000
-"""No single call has used a thousandth of this many tokens; a larger number is a fault, not a bill."""
 
 Value = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
 

@@ -7,11 +7,14 @@ and nothing of ours.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import queue
 import threading
 import time
+import weakref
+from _thread import start_new_thread
 from types import TracebackType
 from typing import Any, Final
 
@@ -97,16 +100,18 @@ class OpenCall:
     """A call under way.  `close` may be reached from several sides at once; the first one wins."""
 
     __slots__ = (
-        "_closing",
+        "__weakref__",
         "_failed",
         "_first_chunk_at",
         "_last_chunk_at",
         "_pending",
+        "_process",
         "_sent",
         "_span",
         "_started",
         "_tags",
         "_telemetry",
+        "_unclaimed",
         "chunks",
         "http",
         "path",
@@ -125,7 +130,8 @@ class OpenCall:
         """The HTTP response of the latest try, kept only while the SDK's request is under way."""
         self._tags = tags
         self._telemetry = telemetry
-        self._closing = threading.Lock()
+        self._unclaimed = [None]
+        self._process = os.getpid()
         self._sent = 0
         self._failed: list[Attempt] = []
         self._pending: tuple[Attempt, float, int] | None = None
@@ -139,8 +145,8 @@ class OpenCall:
 
     @property
     def closed(self) -> bool:
-        """True once `close` has begun."""
-        return self._closing.locked()
+        """True once the end has been claimed."""
+        return not self._unclaimed
 
     def context(self) -> otel_context.Context:
         """The context under which the SDK sends: this call's span is current, and the HTTP client finds the call."""
@@ -182,18 +188,41 @@ class OpenCall:
 
     def close(self, outcome: Outcome | None = None, error: Error | None = None) -> None:
         """End the span and record the metrics, once.  A stream passes its outcome, a whole call none."""
-        if not self._closing.acquire(blocking=False):
-            return
+        if getattr(_inside, "close", False):
+            self.close_later(outcome, error)  # a destructor struck while another call was being closed
+        elif self._claim():
+            self._finish(outcome, error)
+
+    def close_later(self, outcome: Outcome | None = None, error: Error | None = None) -> None:
+        """As `close`, in another thread; for destructors and collected generators, see `_Reaper`."""
+        if self._claim():
+            reaper.leave(self, outcome, error)
+
+    def _claim(self) -> bool:
+        """Whether the end is ours to make.  A forked child leaves its parent's calls to the parent."""
+        if self._process != os.getpid():
+            return False
+        try:
+            self._unclaimed.pop()  # atomic, and unlike a lock the same in every threading library
+        except IndexError:
+            return False
+        return True
+
+    def _finish(self, outcome: Outcome | None, error: Error | None) -> None:
         ended = time.perf_counter()
-        with quietly("report a call"):
-            self._flush_attempt(None)
-            call = self._closed(outcome, error or self.response.error)
-            self._span.set_attributes(names.encode_closing(call, self.request_id))
-            if call.error is not None:
-                self._span.set_status(Status(StatusCode.ERROR, call.error.type))
-            self._measure(call, ended)
-        with quietly("end a span"):
-            self._span.end()
+        _inside.close = True
+        try:
+            with quietly("report a call"):
+                self._flush_attempt(None)
+                call = self._closed(outcome, error or self.response.error)
+                self._span.set_attributes(names.encode_closing(call, self.request_id))
+                if call.error is not None:
+                    self._span.set_status(Status(StatusCode.ERROR, call.error.type))
+                self._measure(call, ended)
+            with quietly("end a span"):
+                self._span.end()
+        finally:
+            _inside.close = False
 
     def _closed(self, outcome: Outcome | None, error: Error | None) -> Call:
         first = self._first_chunk_at - self._started if self.chunks else None
@@ -227,33 +256,53 @@ class OpenCall:
 
 
 class _Reaper:
-    """Ends calls whose stream was collected unread.
+    """Ends calls from a thread of its own, and what is still open when the program ends.
 
-    A destructor runs wherever the garbage collector pleases, possibly inside a lock that ending a span needs; so it
-    only puts the call in a queue (`SimpleQueue.put` is reentrant, made for destructors) and a thread does the rest.
+    A collected stream ends wherever the garbage collector strikes, possibly inside a lock that ending a span needs: the
+    thread would wait for itself.  So such an end is only put in a queue (`SimpleQueue.put` is reentrant, made for
+    destructors).  Thread and queue are the interpreter's own, taken when this module is imported: gevent may replace
+    what `threading` starts later, and a green thread that waits in a native queue stops every other.
     """
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[OpenCall] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[OpenCall, Outcome | None, Error | None]] = queue.SimpleQueue()
+        self._open: weakref.WeakSet[OpenCall] = weakref.WeakSet()
         self._process = 0
         self._starting = threading.Lock()
 
-    def start(self) -> None:
-        """Make sure that this process (a fork has none of its parent's threads) has its thread."""
+    def watch(self, call: OpenCall) -> None:
+        """A stream is open.  Makes sure that this process (a fork has none of its parent's threads) has its thread."""
+        self._open.add(call)
         if self._process == os.getpid():
             return
         with self._starting:
-            if self._process != os.getpid():
-                threading.Thread(target=self._run, name="otel-llm-cost-reaper", daemon=True).start()
-                self._process = os.getpid()
+            if self._process == os.getpid():
+                return
+            if not self._process:
+                atexit.register(self._end_of_program)  # runs before the SDK's own, which is registered earlier
+            start_new_thread(self._run, ())
+            self._process = os.getpid()
 
-    def leave(self, call: OpenCall) -> None:
-        """Called by destructors."""
-        self._queue.put(call)
+    def leave(self, call: OpenCall, outcome: Outcome | None, error: Error | None) -> None:
+        """Take over an end that has been claimed."""
+        self._queue.put((call, outcome, error))
 
     def _run(self) -> None:
         while True:
-            self._queue.get().close("abandoned")
+            call, outcome, error = self._queue.get()
+            call._finish(outcome, error)
+
+    def _end_of_program(self) -> None:
+        with quietly("end open calls"):
+            for call in list(self._open):
+                call.close("abandoned")
+            while True:
+                try:
+                    call, outcome, error = self._queue.get_nowait()
+                except queue.Empty:
+                    return
+                call._finish(outcome, error)
 
 
+_inside = threading.local()
 reaper: Final = _Reaper()

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from functools import wraps
+from typing import Any, Final, TypeVar
 
 from opentelemetry import baggage
-from opentelemetry import context as otel_context
 
 from .record import Tags
 
-_TAGS: Final = otel_context.create_key("otel_llm_cost_tags")
 _NO_TAGS: Final = Tags()
+_TAGS: Final[ContextVar[Tags]] = ContextVar("otel_llm_cost_tags", default=_NO_TAGS)
 _BAGGAGE: Final = {
     "llm_cost.project": "project",
     "llm_cost.feature": "feature",
     "user.id": "user",
     "session.id": "session",
 }
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def current_tags() -> Tags:
     """The tags in force here; what the code says wins over what baggage brought from another service."""
-    said = otel_context.get_value(_TAGS)
-    tags = said if isinstance(said, Tags) else _NO_TAGS
+    tags = _TAGS.get()
     for name, value in baggage.get_all().items():
         field = _BAGGAGE.get(name)
         if field is not None and isinstance(value, str) and getattr(tags, field) is None:
@@ -32,29 +34,58 @@ def current_tags() -> Tags:
     return tags
 
 
-@contextmanager
-def tags(
-    *,
-    project: str | None = None,
-    feature: str | None = None,
-    user: str | None = None,
-    session: str | None = None,
-    **extra: str,
-) -> Iterator[None]:
-    """Tag every call made inside the block, also in tasks started there; also usable as a decorator.
+class tags:  # noqa: N801  # reads as a word of the language: `with tags(…):`
+    """Tag every call made inside the block, also in tasks started there; or every call of a decorated function.
 
     >>> with tags(feature="support-chat", user="u-17", tenant="acme"):
     ...     pass
+    >>> @tags(feature="search")
+    ... async def search(question: str) -> None: ...
     """
-    outer = otel_context.get_value(_TAGS)
-    base = outer if isinstance(outer, Tags) else _NO_TAGS
-    given = {"project": project, "feature": feature, "user": user, "session": session}
-    merged = base._replace(
-        **{name: value for name, value in given.items() if value is not None},
-        extra=tuple(sorted({**dict(base.extra), **extra}.items())),
-    )
-    token = otel_context.attach(otel_context.set_value(_TAGS, merged))
-    try:
-        yield
-    finally:
-        otel_context.detach(token)
+
+    def __init__(
+        self,
+        *,
+        project: str | None = None,
+        feature: str | None = None,
+        user: str | None = None,
+        session: str | None = None,
+        **extra: str,
+    ) -> None:
+        given = {"project": project, "feature": feature, "user": user, "session": session}
+        self._given = {name: value for name, value in given.items() if value is not None}
+        self._extra = extra
+        self._tokens: list[Token[Tags]] = []
+
+    def __enter__(self) -> None:
+        outer = _TAGS.get()
+        merged = outer._replace(**self._given, extra=tuple(sorted({**dict(outer.extra), **self._extra}.items())))
+        self._tokens.append(_TAGS.set(merged))
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(ValueError):  # a generator may be closed in another context than it was begun in
+            _TAGS.reset(self._tokens.pop())
+
+    def __call__(self, function: _Function) -> _Function:
+        """Decorate a function or a coroutine function; TypeError for a generator, whose steps run at its reader's."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("tags() cannot decorate a generator: put `with tags(…)` around the loop that reads it")
+
+        @wraps(function)
+        def tagged(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return function(*args, **kwargs)
+
+        @wraps(function)
+        async def tagged_coroutine(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return await function(*args, **kwargs)
+
+        chosen: Any = tagged_coroutine if inspect.iscoroutinefunction(function) else tagged
+        return chosen  # type: ignore[no-any-return]  # the same signature
+
+    def _again(self) -> tags:
+        """A fresh one, for a decorated function may run in many threads and tasks at once."""
+        fresh = tags(**self._extra)
+        fresh._given = self._given
+        return fresh

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Collection, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import wrapt
 from opentelemetry import metrics, trace
@@ -32,40 +33,78 @@ Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 class _Patches:
     """Wraps attributes of modules once these are imported, and puts the originals back."""
 
+    _waiting: ClassVar[dict[str, list[Callable[[Any], None]]]] = {}
+    """Module → what to do when it is imported; one import hook per module, however often we are switched on."""
+
     def __init__(self) -> None:
-        self._done: list[tuple[Any, str, Any, Any]] = []
+        self._done: list[tuple[type, str, Any, Any]] = []
         self._active = True
 
     def add(self, module: str, owner: str, name: str, wrapper: Wrapper) -> None:
         """Wrap `module.owner.name` now, or when `module` is imported."""
 
         def patch(loaded: Any) -> None:
-            target = getattr(loaded, owner, None)
-            original = vars(target).get(name) if target is not None else None
             if not self._active:
                 return
-            if original is None:
+            target = getattr(loaded, owner, None)
+            original = vars(target).get(name) if target is not None else None
+            if target is None or original is None:
                 log.warning("%s.%s.%s is not there in this version: its calls go unseen", module, owner, name)
                 return
-            wrapped = wrapt.FunctionWrapper(original, wrapper)
-            setattr(target, name, wrapped)
-            self._done.append((target, name, original, wrapped))
+            self._wrap(target, name, wrapper)
+            for kind in _subclasses(target):
+                # another instrumentation may have put a wrapper of the bare method on a subclass, above ours
+                own = vars(kind).get(name)
+                if own is not None and _innermost(own) is original and own is not original:
+                    self._wrap(kind, name, wrapper)
 
-        wrapt.register_post_import_hook(patch, module)
+        if module in sys.modules:
+            patch(sys.modules[module])
+            return
+        if module not in self._waiting:
+            self._waiting[module] = []
+            wrapt.register_post_import_hook(lambda loaded: _run(self._waiting.pop(module), loaded), module)
+        self._waiting[module].append(patch)
+
+    def _wrap(self, target: type, name: str, wrapper: Wrapper) -> None:
+        original = vars(target)[name]
+        wrapped = wrapt.FunctionWrapper(original, self._while_active(wrapper))
+        setattr(target, name, wrapped)
+        self._done.append((target, name, original, wrapped))
+
+    def _while_active(self, wrapper: Wrapper) -> Wrapper:
+        """Others may keep a reference to what we wrapped; it falls silent when we are switched off."""
+
+        def active(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return wrapper(wrapped, instance, args, kwargs) if self._active else wrapped(*args, **kwargs)
+
+        return active
 
     def undo(self) -> None:
-        """Restore every original that nobody has wrapped since; what others wrapped is left to them."""
+        """Restore every original that nobody has wrapped since."""
         self._active = False
         while self._done:
             target, name, original, wrapped = self._done.pop()
             if vars(target).get(name) is wrapped:
                 setattr(target, name, original)
-            else:
-                wrapped._self_wrapper = _passing_through
 
 
-def _passing_through(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return wrapped(*args, **kwargs)
+def _run(patches: list[Callable[[Any], None]], loaded: Any) -> None:
+    for patch in patches:
+        patch(loaded)
+
+
+def _subclasses(kind: type) -> Iterator[type]:
+    child: type
+    for child in kind.__subclasses__():
+        yield child
+        yield from _subclasses(child)
+
+
+def _innermost(function: Any) -> Any:
+    while (inner := getattr(function, "__wrapped__", None)) is not None:
+        function = inner
+    return function
 
 
 class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .record import MAX_COUNT
+
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -42,13 +44,13 @@ def number(source: Mapping[str, Any], name: str) -> float | None:
 
 
 def count(source: Mapping[str, Any], name: str) -> int | None:
-    """A whole number, zero or more, else None."""
+    """A whole number from zero to `MAX_COUNT`, else None."""
     value = source.get(name)
     if value is None:
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT else None
 
 
 def items(source: Mapping[str, Any], name: str) -> list[Any]:

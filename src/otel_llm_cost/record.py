@@ -32,6 +32,9 @@ ErrorClass = Literal[
 ]
 Outcome = Literal["completed", "cancelled", "broken", "abandoned"]
 
+MAX_COUNT: Final = 1_000_000_000
+"""No single call has used a thousandth of this many tokens; a larger number is a fault, not a bill."""
+
 
 class Usage(NamedTuple):
     """What the provider says it will bill: tokens and requests, each `None` where it did not say."""

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Final
 
 from .call import OpenCall, quietly, reaper
 from .errors import classify
+from .events import Events
 from .provider import Provider
-from .record import Error
+from .record import Error, Outcome
 
 MAX_BODY: Final = 32 << 20
 """Bytes of a whole answer that are kept to be read; a larger one goes by unread."""
@@ -28,35 +30,51 @@ MAX_BODY: Final = 32 << 20
 class Tap:
     """Reads along with the caller.  When it is collected before the end, its call ends as abandoned."""
 
-    __slots__ = ("_buffer", "_call", "_done", "_drop", "_malformed", "_provider", "_reading", "_sse", "_status")
+    __slots__ = (
+        "_begun",
+        "_call",
+        "_closed_elsewhere",
+        "_done",
+        "_events",
+        "_malformed",
+        "_provider",
+        "_reader",
+        "_size",
+        "_status",
+        "_whole",
+        "release",
+    )
 
     def __init__(self, call: OpenCall, provider: Provider, *, status: int, drop_usage: bool) -> None:
         self._call = call
         self._provider = provider
         self._status = status
-        self._sse: bool | None = None if call.request.stream else False  # a stream's first byte tells
-        self._drop = drop_usage
-        self._buffer = b""
-        self._reading = False
+        self._events = Events(self._keeps if drop_usage else None, self._observe_event)
+        self._whole: list[bytes] | None = None if call.request.stream else []
+        self._size = 0
+        self._begun = not call.request.stream
+        self._reader = 0  # the thread that waits for the next bytes; 0 while the caller has the word
         self._done = False
         self._malformed = False
-        reaper.start()
+        self._closed_elsewhere = False
+        self.release: Callable[[], None] = _nothing
+        reaper.watch(call)
 
     def __del__(self) -> None:
         call = getattr(self, "_call", None)
-        if call is not None and not call.closed:
-            reaper.leave(call)
+        if call is not None:
+            call.close_later("abandoned")
 
-    # -- the caller's iterators; while `_reading`, a close comes from the end of the body and not from the caller
+    # -- the caller's iterators
 
     def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """What the caller iterates over instead of `chunks`."""
         with self:
             for data in chunks:
-                self._reading = False
+                self._reader = 0
                 if passed := self._observed(data):
                     yield passed
-                self._reading = True
+                self._reader = threading.get_ident()
             if rest := self._end_of_body():
                 yield rest
 
@@ -64,34 +82,36 @@ class Tap:
         """What the caller iterates over instead of `chunks`, asynchronously."""
         with self:
             async for data in chunks:
-                self._reading = False
+                self._reader = 0
                 if passed := self._observed(data):
                     yield passed
-                self._reading = True
+                self._reader = threading.get_ident()
             if rest := self._end_of_body():
                 yield rest
 
     def __enter__(self) -> None:
-        self._reading = True
+        self._reader = threading.get_ident()
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._reading = False
+        self._reader = 0
         if exc is not None:
-            with quietly("end a stream"):
-                self._interrupted(exc)
+            self._interrupted(exc)
 
     def closing(self) -> None:
-        """The response is being closed.
+        """The response is being closed: at the end of its body, by the SDK after the last event, or by the caller.
 
         A caller may do so while it handles an exception of its own, which is no fault of the stream; only a generator
-        that is being collected counts.
+        that is being closed or collected counts.
         """
-        if not self._reading:
-            collected = isinstance(sys.exc_info()[1], GeneratorExit)
-            with quietly("end a stream"):
-                self._interrupted(GeneratorExit() if collected else None)
+        if self._reader == threading.get_ident():
+            return  # the end of the body, which `through` is about to see
+        if self._reader:
+            self._closed_elsewhere = True  # another thread closes; the one that reads will get an error for it
+            return
+        collected = isinstance(sys.exc_info()[1], GeneratorExit)
+        self._interrupted(GeneratorExit() if collected else None)
 
     # -- what passes
 
@@ -101,82 +121,69 @@ class Tap:
             # by far the most frequent piece of a stream: exactly one whole event, after the first, that says no usage
             if (
                 call.chunks
-                and not self._buffer
                 and data.endswith(b"}\n\n")
+                and self._events.idle
                 and data.find(b"\n\n") == len(data) - 2
                 and self._provider.dull(data, call.request)
             ):
                 call.chunk_arrived()
                 return data
-            if self._sse is None:
-                # hosts send event streams under any content type, and an error as plain JSON
-                self._sse = data.lstrip()[:1] not in (b"{", b"[")
-            return self._events(data) if self._sse else self._part(data)
+            if not self._begun and (first := data.lstrip()[:1]):
+                self._begun = True
+                if first in (b"{", b"["):
+                    self._whole = []  # hosts send an error, or the whole answer, as plain JSON under any content type
+            if self._whole is None:
+                return self._events.feed(data)
+            self._size += len(data)
+            if self._size <= MAX_BODY:
+                self._whole.append(data)
         except Exception:
             with quietly("read a stream"):
                 raise
         return data
 
-    def _part(self, data: bytes) -> bytes:
-        if len(self._buffer) + len(data) <= MAX_BODY:
-            self._buffer += data
-        return data
-
-    def _events(self, data: bytes) -> bytes:
-        """Look at each complete event; when one may have to be dropped, an incomplete one waits for its rest."""
-        pending = self._buffer + data if self._buffer else data
-        boundary = b"\r\n\r\n" if b"\r\n\r\n" in pending else b"\n\n"
-        *events, self._buffer = pending.split(boundary)
-        if not self._drop:
-            for event in events:
-                self._keeps(event)
-            return data
-        return b"".join([event + boundary for event in events if self._keeps(event)])
-
     def _keeps(self, event: bytes) -> bool:
         """Observe one event; False when the caller must not see it."""
+        said = self._observe_event(event)
+        return not (said is not None and self._provider.is_usage_only(said))
+
+    def _observe_event(self, event: bytes) -> Any:
+        """Observe one event, and return what it says if it says anything of note."""
         call = self._call
         if call.chunks and event.endswith(b"}") and self._provider.dull(event, call.request):
             call.chunk_arrived()
-            return True
+            return None
         payload = b"\n".join(line[5:].strip() for line in event.splitlines() if line.startswith(b"data:"))
         if payload.startswith(b"[DONE]"):
             self._done = True
-        elif payload:
-            return self._understood(payload)
-        return True
-
-    def _understood(self, payload: bytes) -> bool:
-        self._call.chunk_arrived()
+        if not payload or self._done:
+            return None
+        call.chunk_arrived()
         try:
-            event = json.loads(payload)
+            said = json.loads(payload)
         except ValueError:
             self._malformed = True
-            return True
-        self._call.observe(self._provider.chunk(event, self._call.request))
-        return not (self._drop and self._provider.is_usage_only(event))
+            return None
+        call.observe(self._provider.chunk(said, call.request))
+        return said
 
     # -- how it ends
 
     def _end_of_body(self) -> bytes:
-        self._reading = False
-        rest = self._buffer if self._drop else b""
+        self._reader = 0
+        rest = b""
+        outcome: Outcome | None = None
+        error: Error | None = None
         with quietly("end a stream"):
-            if not self._sse:
-                self._whole()
+            if self._whole is None:
+                rest = self._events.rest()
+                outcome = "completed" if self._finished() else "broken"
+                error = self._fault()
             else:
-                if self._buffer.strip():
-                    self._keeps(self._buffer.rstrip())
-                self._call.close(*(("completed",) if self._finished() else ("broken", self._fault())))
+                self._call.observe(self._provider.response(_parsed(b"".join(self._whole)), self._call.request))
+                error = self._fault()
+        self._end(outcome, error)
         return rest
-
-    def _whole(self) -> None:
-        try:
-            body: Any = json.loads(self._buffer)
-        except ValueError:
-            body = None
-        self._call.observe(self._provider.response(body, self._call.request))
-        self._call.close()
 
     def _finished(self) -> bool:
         response = self._call.response
@@ -191,24 +198,34 @@ class Tap:
 
     def _interrupted(self, exc: BaseException | None) -> None:
         """The answer ended before its body did: an SDK stops at the last event, a caller wherever it likes."""
-        if self._finished():
-            self._call.close("completed")
-        elif self._malformed or self._call.response.error is not None:
-            self._call.close("broken", self._fault())
-        elif exc is None:
-            self._call.close("cancelled")
-        elif isinstance(exc, GeneratorExit):
-            self._call.close("abandoned")
+        stopped = exc is None or isinstance(exc, GeneratorExit)
+        outcome: Outcome
+        error = None
+        if self._done or (stopped and self._finished()):
+            outcome = "completed"
+        elif stopped:
+            error = self._fault()
+            outcome = "broken" if error else ("cancelled" if exc is None else "abandoned")
         else:
-            error = Error(type=type(exc).__name__, error_class=classify(exception=type(exc).__name__))
-            self._call.close("cancelled" if error.error_class == "cancelled" else "broken", error)
+            name = type(exc).__name__
+            error = Error(type=name, error_class=classify(exception=name))
+            cancelled = error.error_class == "cancelled" or self._closed_elsewhere
+            outcome = "cancelled" if cancelled else "broken"
+        self._end(outcome, error, later=isinstance(exc, GeneratorExit))
+
+    def _end(self, outcome: Outcome | None, error: Error | None, *, later: bool = False) -> None:
+        """A generator that is closed may be so by the garbage collector: its call ends elsewhere, see the reaper."""
+        end = self._call.close_later if later else self._call.close
+        end(outcome, error)
+        self.release()
+        self.release = _nothing
 
 
 def attach(response: Any, tap: Tap, *, asynchronous: bool) -> None:
-    """Put `tap` between an httpx or httpx2 `response` and whoever reads it.
+    """Put `tap` between an httpx or httpx2 `response` and whoever reads it, until its call ends.
 
-    The two functions hold the response strongly: a stream that is collected closes it while it is itself in pieces,
-    when a weak reference would be dead already.
+    The functions hold the response strongly: a stream that is collected closes it while it is itself in pieces, when a
+    weak reference would be dead already.
     """
     kind = type(response)
 
@@ -226,7 +243,23 @@ def attach(response: Any, tap: Tap, *, asynchronous: bool) -> None:
         tap.closing()
         await kind.aclose(response)
 
-    if asynchronous:
-        response.aiter_bytes, response.aclose = aiter_bytes, aclose
-    else:
-        response.iter_bytes, response.close = iter_bytes, close
+    placed = (iter_bytes, close) if not asynchronous else (aiter_bytes, aclose)
+    for function in placed:
+        setattr(response, function.__name__, function)
+
+    def release() -> None:
+        for function in placed:
+            vars(response).pop(function.__name__, None)
+
+    tap.release = release
+
+
+def _nothing() -> None:
+    return None
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

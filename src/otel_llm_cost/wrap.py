@@ -30,7 +30,7 @@ from .tap import Tap, attach
 
 @dataclass(slots=True)
 class Settings:
-    """What a user may set; `refusing` is what we learned: hosts that do not take the usage option of streams."""
+    """What a user may set; `refusing` is what we learned: hosts and models that do not take the usage option."""
 
     stream_usage: bool = True
     provider_hosts: Mapping[str, str] = field(default_factory=dict)
@@ -78,6 +78,8 @@ class Waist:
             again = Turn(self, asynchronous, args, kwargs)
             again.call = turn.call
             yield again
+            if again.answered:  # without the option it works: so it was the option
+                self.settings.refusing.add(turn.host)
 
 
 class Turn:
@@ -85,12 +87,13 @@ class Turn:
 
     __slots__ = (
         "_asynchronous",
-        "_host",
         "_injected",
         "_token",
         "_waist",
+        "answered",
         "args",
         "call",
+        "host",
         "kwargs",
         "refused",
         "result",
@@ -101,10 +104,11 @@ class Turn:
         self.call: OpenCall | None = None
         self.result: Any = None
         self.refused = False
+        self.answered = False
         self._waist = waist
         self._asynchronous = asynchronous
         self._injected = False
-        self._host = ""
+        self.host = ""
         self._token: Any = None
 
     def open(self, client: Any) -> None:
@@ -112,13 +116,14 @@ class Turn:
         options = self.kwargs.get("options") if "options" in self.kwargs else self.args[1]
         wire = _wire(client, options)
         settings = self._waist.settings
-        self._host = f"{wire.host}:{wire.port}" if wire.port else wire.host
-        named = settings.provider_hosts.get(self._host) or settings.provider_hosts.get(wire.host)
+        where = f"{wire.host}:{wire.port}" if wire.port else wire.host
+        named = settings.provider_hosts.get(where) or settings.provider_hosts.get(wire.host)
         request = self._waist.provider.request(wire, named)
         if request is None:
             return
         self.call = OpenCall(self._waist.telemetry, request, wire.path, current_tags())
-        if settings.stream_usage and self._host not in settings.refusing:
+        self.host = f"{where} {request.model}"  # a gateway fronts many models, and not all refuse
+        if settings.stream_usage and self.host not in settings.refusing:
             option = self._waist.provider.stream_usage_option(wire)
             if option is not None:
                 self._inject(options, *option)
@@ -144,37 +149,52 @@ class Turn:
         # a coroutine that is collected is closed in another context, where the token means nothing
         if self._token is not None and kind is not GeneratorExit:
             otel_context.detach(self._token)
+        self.answered = exc is None
         if self.call is not None:
-            with quietly("read an answer"):
-                self._answered(self.call) if exc is None else self._raised(self.call, exc)
+            self._settle(self.call, exc)
             self.call.http = None
         return self.refused
 
-    def _answered(self, call: OpenCall) -> None:
+    def _settle(self, call: OpenCall, exc: BaseException | None) -> None:
+        """Read the outcome and end the call, unless a stream or a second turn goes on with it."""
+        goes_on, error = False, None
+        with quietly("read an answer"):
+            if exc is None:
+                goes_on = self._answered(call)
+            else:
+                error = self._raised(call, exc)
+                goes_on = self.refused
+        if exc is not None and error is None:
+            error = Error(type=type(exc).__name__, error_class=classify(exception=type(exc).__name__))
+        if not goes_on:
+            end = call.close_later if isinstance(exc, GeneratorExit) else call.close
+            end(error=error)
+
+    def _answered(self, call: OpenCall) -> bool:
+        """Read a whole answer, or put a tap on one that is still to be read; True in the latter case."""
         response = _unread_response(self.result)
         if response is None:
-            body = self.result
+            body = self.result if not isinstance(self.result, str) else _json(call.http)
         elif response.is_closed and not call.request.stream:
             body = _json(response)
         else:
             tap = Tap(call, self._waist.provider, status=response.status_code, drop_usage=self._injected)
             attach(response, tap, asynchronous=self._asynchronous)
-            return
+            return True
         call.observe(self._waist.provider.response(body, call.request))
-        call.close()
+        return False
 
-    def _raised(self, call: OpenCall, exc: BaseException) -> None:
+    def _raised(self, call: OpenCall, exc: BaseException) -> Error | None:
         provider = self._waist.provider
         if self._injected and provider.rejects_stream_usage(exc):
-            self._waist.settings.refusing.add(self._host)
             self.refused = True
-            return
+            return None
         body = provider.billed(exc)
-        if body is None and call.http is not None and call.http.status_code < 400 and call.http.is_closed:
+        if body is None and call.http is not None and call.http.status_code < 400:
             body = _json(call.http)  # answered and billed; the SDK or its parser then did not like the answer
         if body is not None:
             call.observe(provider.response(body, call.request))
-        call.close(error=provider.error(exc))
+        return provider.error(exc)
 
 
 class Sender:
@@ -228,7 +248,11 @@ class _Try:
 
 
 def _enabled() -> bool:
-    return not otel_context.get_value("suppress_instrumentation")
+    """Not where the user suppressed it, nor inside a call that is seen already (wrappers may stand on two classes)."""
+    if otel_context.get_value("suppress_instrumentation"):
+        return False
+    outer = otel_context.get_value(CURRENT_CALL)
+    return not isinstance(outer, OpenCall) or outer.closed
 
 
 @lru_cache(maxsize=256)
@@ -267,6 +291,9 @@ def _unread_response(result: Any) -> Any:
 
 
 def _json(response: Any) -> Any:
+    """The JSON of a response that has been read, else None."""
+    if response is None or not response.is_closed:
+        return None
     try:
         return json.loads(response.content)
     except ValueError:

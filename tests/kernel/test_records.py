@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from otel_llm_cost import attributes
 from otel_llm_cost.errors import classify
-from otel_llm_cost.record import Call, Error, ErrorClass, Outcome, Request, Response, Tags, Usage, fold
+from otel_llm_cost.record import MAX_COUNT, Call, Error, ErrorClass, Outcome, Request, Response, Tags, Usage, fold
 
 words = st.text(min_size=1, max_size=12)
-counts = st.integers(0, attributes.MAX_COUNT)
+counts = st.integers(0, MAX_COUNT)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -113,7 +113,7 @@ def test_a_call_survives_the_wire(call: Call) -> None:
     assert decoded.problems == ()
 
 
-_NONSENSE = st.one_of(words, st.booleans(), st.integers(max_value=-1), st.integers(attributes.MAX_COUNT + 1), st.none())
+_NONSENSE = st.one_of(words, st.booleans(), st.integers(max_value=-1), st.integers(MAX_COUNT + 1), st.none())
 
 
 @given(st.sampled_from(sorted(set(attributes.USAGE_NAMES.values()) - {"llm_cost.usage.estimated"})), _NONSENSE)

@@ -52,8 +52,8 @@ _HOSTS: tuple[tuple[str, str], ...] = (
     ("api.aws", "aws.bedrock"),
 )
 
-_ENDPOINT = re.compile(r"/(chat/completions|responses|embeddings|completions)/?$")
-_FETCH = re.compile(r"/responses/[^/]+/?$")
+_ENDPOINT = re.compile(r"(?:^|/)(chat/completions|responses|embeddings|completions)/?$")
+_FETCH = re.compile(r"(?:^|/)responses/[^/]+/?$")
 _OPERATIONS = {
     "chat/completions": ("chat", "chat_completions"),
     "responses": ("chat", "responses"),
@@ -142,7 +142,7 @@ def chunk(event: Any, request: Request) -> Response:
     """A chat chunk, or a Responses event that carries the response so far."""
     said = view(event)
     if said.get("type") == "error":
-        return Response(error=_error_of(said))
+        return Response(error=_error_of(within(said, "error") or said))
     return response(within(said, "response") or said, request)
 
 
@@ -162,7 +162,7 @@ def billed(exception: BaseException) -> Any:
 
 def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:
     """`stream_options.include_usage`, where a completions stream does not have it from the caller."""
-    if wire.body.get("stream") is not True or not wire.path.rstrip("/").endswith("/completions"):
+    if wire.body.get("stream") is not True or not wire.path.rstrip("/").endswith("completions"):
         return None
     if _provider(wire) in _UNASKED:
         return None
@@ -173,11 +173,14 @@ def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:
 
 
 def rejects_stream_usage(exception: BaseException) -> bool:
-    """A 400 or 422 that names the option."""
+    """A 400 or 422 that names the option; hosts may quote the whole request elsewhere, so only the reason is read."""
     said = view(exception)
     if count(said, "status_code") not in (400, 422):
         return False
-    reason = f"{said.get('param')} {said.get('message')} {said.get('body')}"
+    body = within(said, "body")
+    named = [text(body, "param"), text(body, "message"), text(body, "detail"), body.get("error")]
+    named += [entry.get("loc") for raw in items(body, "detail") if (entry := view(raw))]
+    reason = " ".join(str(name) for name in named if name)
     return "stream_options" in reason or "include_usage" in reason
 
 

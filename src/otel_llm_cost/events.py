@@ -23,45 +23,41 @@ class Events:
     whether it stays; without, everything passes as it came.
     """
 
-    __slots__ = ("_buffer", "_keeps", "_passed", "_searched", "_sees")
+    __slots__ = ("_keeps", "_passed", "_searched", "_sees", "incomplete")
 
     def __init__(self, keeps: Callable[[bytes], bool] | None, sees: Callable[[bytes], Any]) -> None:
         self._keeps = keeps
         self._sees = sees
-        self._buffer = bytearray()
+        self.incomplete = bytearray()
+        """What has come of an event that has not ended; empty between two events."""
         self._searched = 0
         self._passed = 0  # how much of the incomplete event the reader has already
 
-    @property
-    def idle(self) -> bool:
-        """True between two events."""
-        return not self._buffer
-
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes."""
-        self._buffer += data
+        self.incomplete += data
         out = bytearray()
         start = 0
         while (found := self._boundary(start)) is not None:
             end, after = found
-            event = bytes(self._buffer[start:end])
+            event = bytes(self.incomplete[start:end])
             if self._keep(event):
-                out += self._buffer[start + self._passed : after]
+                out += self.incomplete[start + self._passed : after]
             self._passed, start = 0, after
-        del self._buffer[:start]
-        self._searched = max(0, len(self._buffer) - 3)
+        del self.incomplete[:start]
+        self._searched = max(0, len(self.incomplete) - 3)
         if self._keeps is None:
             self._forget_what_is_too_long()
             return data
-        if self._passed or len(self._buffer) > _HOLD:
-            out += self._buffer[self._passed :]
-            self._passed = len(self._buffer)
+        if self._passed or len(self.incomplete) > _HOLD:
+            out += self.incomplete[self._passed :]
+            self._passed = len(self.incomplete)
         return bytes(out)
 
     def rest(self) -> bytes:
         """The body has ended: look at a last event without its empty line, and return what the reader still lacks."""
-        event, passed = bytes(self._buffer), self._passed
-        self._buffer.clear()
+        event, passed = bytes(self.incomplete), self._passed
+        self.incomplete.clear()
         kept = self._keep(event.rstrip()) if event.strip() else True
         return event[passed:] if self._keeps is not None and kept else b""
 
@@ -74,14 +70,14 @@ class Events:
     def _boundary(self, start: int) -> tuple[int, int] | None:
         """Where the event that begins at `start` ends, and where the next one begins."""
         searched = max(start, self._searched)
-        kinds = _BOUNDARIES if self._buffer.find(b"\r", searched) >= 0 else _BOUNDARIES[:1]
-        found = [(at, at + len(kind)) for kind in kinds if (at := self._buffer.find(kind, searched)) >= 0]
+        kinds = _BOUNDARIES if self.incomplete.find(b"\r", searched) >= 0 else _BOUNDARIES[:1]
+        found = [(at, at + len(kind)) for kind in kinds if (at := self.incomplete.find(kind, searched)) >= 0]
         if not found:
             return None
         end, after = min(found, key=lambda ends: (ends[0], -ends[1]))
         return end, after
 
     def _forget_what_is_too_long(self) -> None:
-        if len(self._buffer) > MAX_EVENT:
-            del self._buffer[: -len(_BOUNDARIES[1])]
+        if len(self.incomplete) > MAX_EVENT:
+            del self.incomplete[: -len(_BOUNDARIES[1])]
             self._searched = 0

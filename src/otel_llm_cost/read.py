@@ -48,9 +48,9 @@ def count(source: Mapping[str, Any], name: str) -> int | None:
     value = source.get(name)
     if value is None:
         return None
-    if isinstance(value, float) and value.is_integer():
+    if type(value) is float and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT else None
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 
 def items(source: Mapping[str, Any], name: str) -> list[Any]:

@@ -122,7 +122,7 @@ class Tap:
             if (
                 call.chunks
                 and data.endswith(b"}\n\n")
-                and self._events.idle
+                and not self._events.incomplete
                 and data.find(b"\n\n") == len(data) - 2
                 and self._provider.dull(data, call.request)
             ):

@@ -60,6 +60,8 @@ _OPERATIONS = {
     "embeddings": ("embeddings", "embeddings"),
     "completions": ("text_completion", "completions"),
 }
+_PLAIN = 2
+"""Keys of a request that names a model and an input, and nothing else."""
 _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 # these report a stream's usage unasked (seen in recorded traffic); their requests need no change
 _UNASKED = frozenset({"mistral_ai", "groq", "deepseek", "together", "openrouter", "databricks"})
@@ -76,35 +78,40 @@ def request(wire: Wire, provider: str | None = None) -> Request | None:
         return None
     operation, api_type = _OPERATIONS[found[1]]
     body = wire.body
-    stop = body.get("stop")
-    encoding = text(body, "encoding_format")
-    choices = count(body, "n")
-    prompt = within(body, "prompt")
-    return Request(
+    said = Request(
         operation=operation,
         provider=name,
         model=text(body, "model"),
         server_address=wire.host,
         server_port=wire.port,
         api_type=api_type,
-        max_tokens=_first(body, "max_completion_tokens", "max_output_tokens", "max_tokens"),
-        temperature=number(body, "temperature"),
-        top_p=number(body, "top_p"),
-        frequency_penalty=number(body, "frequency_penalty"),
-        presence_penalty=number(body, "presence_penalty"),
-        stop_sequences=(stop,) if isinstance(stop, str) else _texts(stop),
-        seed=count(body, "seed"),
-        choice_count=choices if choices != 1 else None,
         stream=True if body.get("stream") is True else None,
-        encoding_formats=(encoding,) if encoding else None,
-        reasoning_level=text(body, "reasoning_effort") or text(within(body, "reasoning"), "effort"),
-        previous_response_id=text(body, "previous_response_id"),
-        output_type=_output_type(body),
-        conversation_id=text(body, "conversation") or text(within(body, "conversation"), "id"),
-        prompt_name=text(prompt, "id"),
-        prompt_version=text(prompt, "version"),
-        service_tier=text(body, "service_tier"),
     )
+    return said._replace(**_parameters(body)) if len(body) > _PLAIN else said
+
+
+def _parameters(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request says beyond its model and its messages; most say nothing more."""
+    stop, choices = body.get("stop"), count(body, "n")
+    encoding, prompt = text(body, "encoding_format"), within(body, "prompt")
+    return {
+        "max_tokens": _first(body, "max_completion_tokens", "max_output_tokens", "max_tokens"),
+        "temperature": number(body, "temperature"),
+        "top_p": number(body, "top_p"),
+        "frequency_penalty": number(body, "frequency_penalty"),
+        "presence_penalty": number(body, "presence_penalty"),
+        "stop_sequences": (stop,) if isinstance(stop, str) else _texts(stop),
+        "seed": count(body, "seed"),
+        "choice_count": choices if choices != 1 else None,
+        "encoding_formats": (encoding,) if encoding else None,
+        "reasoning_level": text(body, "reasoning_effort") or text(within(body, "reasoning"), "effort"),
+        "previous_response_id": text(body, "previous_response_id"),
+        "output_type": _output_type(body),
+        "conversation_id": text(body, "conversation") or text(within(body, "conversation"), "id"),
+        "prompt_name": text(prompt, "id"),
+        "prompt_version": text(prompt, "version"),
+        "service_tier": text(body, "service_tier"),
+    }
 
 
 def response(body: Any, request: Request) -> Response:
@@ -269,6 +276,8 @@ def _some(tokens: int | None) -> int | None:
 
 def _tool_calls(answer: Mapping[str, Any], kind: str) -> int | None:
     """Built-in tool calls are billed per call; opening or reading a page that a search found is not a search."""
+    if "output" not in answer:
+        return None
     calls = [item for raw in items(answer, "output") if (item := view(raw)).get("type") == kind]
     return sum(text(within(call, "action"), "type") in (None, "search") for call in calls) or None
 

@@ -53,18 +53,29 @@ def commit(store: Inserts, calls: Sequence[PricedCall], patience: float) -> Iter
 def _halving(store: Inserts, calls: Sequence[PricedCall], give_up: float) -> Iterator[Part]:
     try:
         _persist(store, calls, give_up)
-    except StoreError as error:
-        if not error.rows_at_fault:
+    except Exception as error:  # whatever it is, it must not take the good rows with it
+        if not _rows_at_fault(error):
             raise
         if len(calls) > 1:
             middle = len(calls) // 2
             yield from _halving(store, calls[:middle], give_up)
             yield from _halving(store, calls[middle:], give_up)
             return
-        _log.error("a call is refused for good, span id %s: %s", calls[0].arrived.span_id.hex(), error)
+        _refuse(calls[0], error)
         yield Part(calls, stored=False)
         return
     yield Part(calls, stored=True)
+
+
+def _rows_at_fault(error: Exception) -> bool:
+    """What is no StoreError is a fault of ours that some row brings out."""
+    return error.rows_at_fault if isinstance(error, StoreError) else not isinstance(error, MemoryError)
+
+
+def _refuse(call: PricedCall, error: Exception) -> None:
+    told = error if isinstance(error, StoreError) else f"a fault in otel-llm-cost ({type(error).__name__})"
+    trace = None if isinstance(error, StoreError) else error
+    _log.error("a call is refused for good, %s: %s", call.arrived.ids, told, exc_info=trace)
 
 
 def _persist(store: Inserts, calls: Sequence[PricedCall], give_up: float) -> None:

@@ -29,6 +29,10 @@ from otel_llm_cost.record import Call, Error
 
 from .dialects import FOREIGN, normalise
 
+MOST_SPANS: Final = 50_000
+"""Spans of one request; senders batch 512 unless told otherwise."""
+_MOST_ANCESTORS: Final = 32
+_NO_SPAN: Final = bytes(8)
 _USAGE: Final = frozenset(USAGE_NAMES.values()) | {"gen_ai.usage.cache_creation.input_tokens"}
 _SIGNS: Final = _USAGE | {OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL}
 _FOREIGN_SIGNS: Final = frozenset(FOREIGN)
@@ -70,11 +74,18 @@ class Arrived:
     call: Call = field(default_factory=Call)
     problems: tuple[str, ...] = ()
     bad_usage: bool = False
+    ancestors: tuple[bytes, ...] = ()
+    """Span ids of the parent, its parent and so on, as far as the request tells; spans that are no calls count too."""
 
     @property
     def key(self) -> bytes:
         """Trace id and span id: what a span is known by."""
         return self.trace_id + self.span_id
+
+    @property
+    def ids(self) -> str:
+        """The same for a person to look up."""
+        return f"trace id {self.trace_id.hex()}, span id {self.span_id.hex()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +112,40 @@ def decode(request: ExportTraceServiceRequest, received_ns: int) -> Decoded:
     """Every call of a request, in the order of its spans; never raises on a parsed request."""
     calls: list[Arrived] = []
     rejected = 0
+    parents = _parents(request)
     for origin, spans in _origins(request, received_ns):
         for span in spans:
             if not _has_ids(span):
                 rejected += 1
-            elif (call := _decode_span(span, origin)) is not None:
+            elif (call := _decode_span(span, origin, parents)) is not None:
                 calls.append(call)
     return Decoded(calls, rejected)
+
+
+_Parents = dict[bytes, bytes]
+"""Trace id and span id → the span id of the parent, for every span of a request that has one."""
+
+
+def _parents(request: ExportTraceServiceRequest) -> _Parents:
+    return {
+        span.trace_id + span.span_id: parent
+        for of_resource in request.resource_spans
+        for of_scope in of_resource.scope_spans
+        for span in of_scope.spans
+        if len(parent := span.parent_span_id) == 8 and parent != _NO_SPAN
+    }
+
+
+def _ancestors(span: Span, parents: _Parents) -> tuple[bytes, ...]:
+    """Bounded, because spans may name each other as parents; one that stands above itself has none."""
+    found: list[bytes] = []
+    above = parents.get(span.trace_id + span.span_id)
+    while above is not None and len(found) < _MOST_ANCESTORS:
+        if above == span.span_id:
+            return ()
+        found.append(above)
+        above = parents.get(span.trace_id + above)
+    return tuple(found)
 
 
 def _origins(request: ExportTraceServiceRequest, received_ns: int) -> Iterator[tuple[_Origin, Iterable[Span]]]:
@@ -133,7 +171,7 @@ def _has_ids(span: Span) -> bool:
     return len(span.trace_id) == 16 and len(span.span_id) == 8 and any(span.trace_id) and any(span.span_id)
 
 
-def _decode_span(span: Span, origin: _Origin) -> Arrived | None:
+def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | None:
     pairs = {pair.key: pair.value for pair in span.attributes}
     if _SIGNS.isdisjoint(pairs) and _FOREIGN_SIGNS.isdisjoint(pairs):
         return None
@@ -145,7 +183,7 @@ def _decode_span(span: Span, origin: _Origin) -> Arrived | None:
     return Arrived(
         trace_id=span.trace_id,
         span_id=span.span_id,
-        parent_span_id=span.parent_span_id if len(span.parent_span_id) == 8 else bytes(8),
+        parent_span_id=span.parent_span_id if len(span.parent_span_id) == 8 else _NO_SPAN,
         start_ns=start_ns,
         duration_ns=duration_ns,
         received_ns=origin.received_ns,
@@ -156,6 +194,7 @@ def _decode_span(span: Span, origin: _Origin) -> Arrived | None:
         call=_with_status(decoded.call, span.status),
         problems=decoded.problems + doubts,
         bad_usage=decoded.bad_usage,
+        ancestors=_ancestors(span, parents),
     )
 
 

@@ -5,7 +5,7 @@ instrumentations watch one SDK.  A span that was seen before is dropped.  A diff
 billed is kept, so that nothing is hidden, and set aside with the reason, so that sums over counted rows are right:
 
 - `fetch_response`      a stored response was read again; it was billed when it was made
-- `parent_of_billed`    a span below it carries usage, and the deepest span wins
+- `parent_of_billed`    a span somewhere below it carries usage, and the deepest span wins
 - `duplicate_response`  the same response id of the same provider was billed from another span
 
 The memory is a bounded window of what was stored last, and is told of a batch only once that is stored: what could
@@ -14,11 +14,23 @@ not be stored and is sent again must not be taken for a duplicate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any, Final
 
 from .decode import Arrived
+from .rows import LONGEST_TEXT
+
+RECALL: Final = """
+SELECT trace_id, span_id, parent_span_id, provider, response_id, counted,
+    price_reason NOT IN ('bad_usage', 'no_usage', 'failed') AND operation != 'fetch_response' AS carries_usage
+FROM llm_calls
+WHERE received_at >= (SELECT max(received_at) FROM llm_calls) - INTERVAL 1 HOUR
+ORDER BY received_at DESC
+LIMIT {size:UInt32}
+"""
+"""What was stored last, newest first; the hour keeps a large table from being read as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +55,34 @@ class _Recent:
 
 
 def carries_usage(call: Arrived) -> bool:
-    """Whether the span says what was used, so that it can be billed."""
-    return call.call.response.usage is not None and call.call.request.operation != "fetch_response"
+    """Whether the span says what was used, believably, so that it can be billed."""
+    response, operation = call.call.response, call.call.request.operation
+    return response.usage is not None and not call.bad_usage and operation != "fetch_response"
 
 
 def _response_key(call: Arrived) -> tuple[str, str] | None:
     response = call.call.response.id
-    return (call.call.request.provider or "", response) if response else None
+    return ((call.call.request.provider or "")[:LONGEST_TEXT], response[:LONGEST_TEXT]) if response else None
 
 
-def _parent_key(call: Arrived) -> bytes:
-    return call.trace_id + call.parent_span_id
+def _above(calls: Iterable[Arrived]) -> dict[bytes, None]:
+    """The keys of all spans known to stand above those that carry usage."""
+    found: dict[bytes, None] = {}
+    for call in calls:
+        if carries_usage(call):
+            for ancestor in call.ancestors:
+                key = call.trace_id + ancestor
+                if key in found:
+                    break  # and with it what is above
+                found[key] = None
+    return found
 
 
 class Window:
     """What was stored lately: spans, the parents of billed spans, and billed responses; `size` of each."""
 
     def __init__(self, size: int = 100_000) -> None:
+        self.size = size
         self._spans = _Recent(size)
         self._parents = _Recent(size)
         self._responses = _Recent(size)
@@ -70,7 +93,7 @@ class Window:
         for call in calls:
             if call.key not in self._spans.keys:
                 fresh.setdefault(call.key, call)
-        parents = {_parent_key(call) for call in fresh.values() if carries_usage(call)}
+        parents = _above(fresh.values())
         billed: set[tuple[str, str]] = set()
         # spans with usage first: of two with one response id the one that can be billed is counted
         ordered = sorted(fresh.values(), key=lambda call: not carries_usage(call))
@@ -82,10 +105,20 @@ class Window:
         pairs = list(stored)
         billed = [call for call, reason in pairs if not reason and carries_usage(call)]
         self._spans.add(call.key for call, _ in pairs)
-        self._parents.add(_parent_key(call) for call, _ in pairs if carries_usage(call))
+        self._parents.add(_above(call for call, _ in pairs))
         self._responses.add(key for call in billed if (key := _response_key(call)))
 
-    def _reason(self, call: Arrived, parents: set[bytes], billed: set[tuple[str, str]]) -> str:
+    def recall(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take note of what `RECALL` found in a store: it was stored by an earlier process."""
+        oldest_first = rows[::-1]
+        billed = [row for row in oldest_first if row["carries_usage"]]
+        self._spans.add(row["trace_id"] + row["span_id"] for row in oldest_first)
+        self._parents.add(row["trace_id"] + row["parent_span_id"] for row in billed if any(row["parent_span_id"]))
+        self._responses.add(
+            (row["provider"], row["response_id"]) for row in billed if row["counted"] and row["response_id"]
+        )
+
+    def _reason(self, call: Arrived, parents: Mapping[bytes, None], billed: set[tuple[str, str]]) -> str:
         if call.call.request.operation == "fetch_response":
             return "fetch_response"
         if call.key in parents or call.key in self._parents.keys:

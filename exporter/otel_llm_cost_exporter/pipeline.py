@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from otel_llm_cost.pricing import Context, Cost, PriceBook
 from otel_llm_cost.pricing.cost import unknown
 from otel_llm_cost.record import Call, Usage
 
 from .commit import Inserts, commit
-from .decode import Arrived
-from .dedupe import Window
-from .rows import MOST_MONEY, PricedCall
+from .decode import MOST_SPANS, Arrived
+from .dedupe import RECALL, Window
+from .rows import LONGEST_TEXT, MOST_MONEY, PricedCall
 
 _log = logging.getLogger(__name__)
 
 _NOTHING_USED: Final = (Usage(), Usage(estimated=True), Usage(estimated=False))
 _MOST_WARNINGS: Final = 1_000
+_SMALLEST_WINDOW: Final = 2 * MOST_SPANS
+"""Calls.  The largest request must be remembered whole, and another with it, or sent again it is billed again."""
+_OTHER_RATES: Final = frozenset({"flex", "priority"})
+"""Tiers that can be asked for, are not always served, and have a rate of their own."""
 
 
 class Sink(Protocol):
@@ -44,17 +48,36 @@ class Counters:
     unknown_price: int = 0
 
 
-class Pipeline:
-    """Judge, price and store.  Safe to call from several threads; one batch is written at a time."""
+class Asks(Protocol):
+    """What is needed of a store to recall what is in it."""
 
-    def __init__(self, store: Inserts, book: PriceBook, *, patience: float = 5.0, window: int = 100_000) -> None:
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]: ...
+
+
+class Pipeline:
+    """Judge, price and store.  Safe to call from several threads; one batch is written at a time.
+
+    `patience` is how long in seconds a store is waited for that does not take a batch; `window` how many calls are
+    remembered, ValueError if that is not twice the largest request.
+    """
+
+    def __init__(
+        self, store: Inserts, book: PriceBook, *, patience: float = 5.0, window: int = _SMALLEST_WINDOW
+    ) -> None:
+        if window < _SMALLEST_WINDOW:
+            raise ValueError(f"a window of {window} calls is too small: {_SMALLEST_WINDOW} or more are needed")
         self.counters = Counters()
         self._store = store
         self._book = book
         self._patience = patience
         self._window = Window(window)
-        self._warned: set[tuple[str, str]] = set()
+        self._warned: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
+
+    def recall(self, store: Asks) -> None:
+        """Remember what the store took last, so that what is sent again after a restart is not billed again."""
+        with self._lock:
+            self._window.recall(store.query(RECALL, {"size": self._window.size}))
 
     def write(self, calls: Sequence[Arrived]) -> int:
         """Store the calls and return how many can never be stored; StoreError if the store does not take them now."""
@@ -77,21 +100,26 @@ class Pipeline:
         return refused
 
     def _price(self, call: Arrived) -> Cost:
-        cost = price(self._book, call)
+        try:
+            cost = price(self._book, call)
+        except Exception:  # noqa: BLE001  # a fault of ours costs one call its price, not the batch its rows
+            _log.exception("a call is stored without a cost for a fault in otel-llm-cost, %s", call.ids)
+            return unknown("pricing_fault", self._book.version)
         if cost.total is None and cost.reason not in _NO_BILL:
-            self._note_unknown(call.call)
+            self._note_unknown(call.call, cost.reason)
         return cost
 
-    def _note_unknown(self, call: Call) -> None:
+    def _note_unknown(self, call: Call, reason: str) -> None:
         self.counters.unknown_price += 1
-        key = (_name(call.request.provider), _name(call.response.model or call.request.model))
+        key = (_name(call.request.provider), _name(call.response.model or call.request.model), reason)
         if key not in self._warned and len(self._warned) < _MOST_WARNINGS:
             self._warned.add(key)
             _log.warning(
-                "no price is known for model %r of provider %r: its calls are stored without a cost. "
+                "calls of model %r of provider %r are stored without a cost: %s. "
                 "`otel-llm-cost prices show` lists what is known.",
                 key[1],
                 key[0],
+                reason,
             )
 
 
@@ -105,25 +133,43 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
         return unknown("bad_usage", book.version)
     if usage is None or (usage.input_tokens is usage.output_tokens is None and usage in _NOTHING_USED):
         return unknown("failed" if call.error else "no_usage", book.version)
-    provider, at, context = call.request.provider or "", _moment(arrived.start_ns), _context(call)
-    answered, asked = call.response.model or call.request.model or "", call.request.model or ""
+    provider, at, context = _key(call.request.provider) or "", _moment(arrived.start_ns), _context(call)
+    answered, asked = _key(call.response.model or call.request.model) or "", _key(call.request.model) or ""
     cost = book.price(provider, answered, usage, at, context)
     if cost.total is None and asked and asked != answered:
         other = book.price(provider, asked, usage, at, context)
         if other.total is not None:
             cost = replace(other, status="fallback", reason="request_model") if other.status != "partial" else other
+    if cost.reason == "no_usage" and call.error:  # some instrumentations write zeros where a call failed
+        return unknown("failed", book.version)
     if cost.total is not None and abs(cost.total) >= MOST_MONEY:
         return unknown("out_of_range", book.version)
-    return cost
+    return _doubted(cost) if cost.total is not None and _tier_not_known(call) else cost
 
 
 def _context(call: Call) -> Context:
     return Context(
-        service_tier=call.response.service_tier,
+        service_tier=_key(call.response.service_tier),
         batch=bool(call.request.batch),
-        speed=call.response.speed,
-        region=call.response.inference_geo,
+        speed=_key(call.response.speed),
+        region=_key(call.response.inference_geo),
     )
+
+
+def _tier_not_known(call: Call) -> bool:
+    """Whether a tier with another rate was asked for and nobody says that it was served."""
+    return call.response.service_tier is None and (call.request.service_tier or "").lower() in _OTHER_RATES
+
+
+def _doubted(cost: Cost) -> Cost:
+    """The standard rate, as the guess that it is; an override or a part keeps its status."""
+    status = "fallback" if cost.status in ("exact", "alias") else cost.status
+    return replace(cost, status=status, reason=",".join(filter(None, (cost.reason, "served_tier_not_known"))))
+
+
+def _key(text: str | None) -> str | None:
+    """The price book remembers what it is asked by, and that must not be a text of any length."""
+    return text[:LONGEST_TEXT] if text else text
 
 
 def _moment(start_ns: int) -> datetime:

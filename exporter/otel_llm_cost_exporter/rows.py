@@ -20,6 +20,8 @@ TABLE: Final = "llm_calls"
 LONGEST_TEXT: Final = 1024
 """Characters kept of any name or id; nothing real is longer, and one column must not hold a whole prompt."""
 MOST_TAGS: Final = 64
+MOST_LINES: Final = 64
+"""Problems and finish reasons kept of one call."""
 _PICO: Final = 10**12
 MOST_MONEY: Final = 10**18
 """Decimal(18, 12) holds less than this many pico-dollars: a million dollars."""
@@ -94,7 +96,9 @@ COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
     "service_tier": lambda p: _text(p.arrived.call.response.service_tier),
     "stream": lambda p: bool(p.arrived.call.request.stream),
     "batch": lambda p: bool(p.arrived.call.request.batch),
-    "finish_reasons": lambda p: [_text(reason) for _, reason in p.arrived.call.response.finish_reasons or ()],
+    "finish_reasons": lambda p: [
+        _text(reason) for _, reason in (p.arrived.call.response.finish_reasons or ())[:MOST_LINES]
+    ],
     "user_id": lambda p: _text(p.arrived.call.tags.user),
     "session_id": lambda p: _text(p.arrived.call.tags.session),
     "conversation_id": lambda p: _text(p.arrived.call.request.conversation_id),
@@ -131,7 +135,7 @@ COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
     "error_type": lambda p: _text(p.error.type),
     "error_class": lambda p: p.error.error_class if p.arrived.call.error else "",
     "status_code": lambda p: _http_status(p.error.status_code),
-    "problems": lambda p: list(p.arrived.problems),
+    "problems": lambda p: [_text(line) for line in p.arrived.problems[:MOST_LINES]],
     "received_at": lambda p: p.arrived.received_ns // 1_000_000,
 }
 """Column → what a priced call has for it."""

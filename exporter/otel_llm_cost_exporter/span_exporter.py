@@ -69,7 +69,9 @@ class LLMCostSpanExporter(SpanExporter):
         if self._opened is None:
             store = Store.open(self._dsn)
             try:
-                self._opened = store, Ingest(Pipeline(store, load_book()))
+                pipeline = Pipeline(store, load_book())
+                pipeline.recall(store)
+                self._opened = store, Ingest(pipeline)
             except BaseException:
                 store.close()
                 raise

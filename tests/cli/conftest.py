@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,7 @@ from typer.testing import CliRunner
 from otel_llm_cost_exporter.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MAY_1 = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -59,6 +63,20 @@ def fill(dsn: str, rows: list[dict[str, Any]]) -> None:
         if rows:
             empty = {"feature": "", "project": "", "counted_reason": "", "price_reason": "", "error_type": ""}
             store.insert("llm_calls", {name: [one.get(name, empty.get(name)) for one in rows] for name in names}, "t")
+
+
+@contextmanager
+def held(dsn: str) -> Iterator[int]:
+    """The store open in another process, which is told by its id."""
+    code = (
+        f"import sys; from otel_llm_cost_exporter.store import Store; store = Store.open({dsn!r});"
+        "print('open', flush=True); sys.stdin.read(); store.close()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"open\n"
+        yield holder.pid
+        holder.communicate()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import closing, contextmanager
 from datetime import date
@@ -13,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from otel_llm_cost_exporter.cli import app, findings, reach
+from otel_llm_cost_exporter.cli.endpoint import endpoint
 from otel_llm_cost_exporter.cli.findings import INSTRUMENTORS, EntryPoint, Finding, Surroundings
 from otel_llm_cost_exporter.store import Store
+
+from .conftest import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,6 +122,40 @@ def test_a_collector_that_listens_is_found_and_one_that_does_not_is_missed() -> 
     assert status(reach.exporter({"OTEL_EXPORTER_OTLP_ENDPOINT": "127.0.0.1"})) == "fail"
 
 
+@pytest.mark.parametrize("said", ["http://localhost:abc", "http://localhost:99999", "http://[::1", "http://", "  /v1"])
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_an_endpoint_that_is_none_is_a_finding(said: str, protocol: str) -> None:
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": said, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    assert status(reach.exporter(env)) == "fail"
+
+
+def test_grpc_takes_an_endpoint_without_a_scheme_and_then_speaks_tls() -> None:
+    with listening() as port:
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"127.0.0.1:{port}"}
+        found = list(reach.exporter(env))
+        assert [finding.status for finding in found] == ["warn", "ok"]
+        assert f"http://127.0.0.1:{port}" in found[0].remedy
+        assert status(reach.exporter(env | {"OTEL_EXPORTER_OTLP_INSECURE": "true"})) == "ok"
+        assert status(reach.exporter(env | {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"})) == "fail"
+
+
+@pytest.mark.parametrize(
+    ("said", "protocol", "port"),
+    [
+        ("", "grpc", 4317),
+        ("", "http/protobuf", 4318),
+        ("http://h", "grpc", 443),
+        ("h", "grpc", 443),
+        ("http://h", "http/protobuf", 80),
+        ("https://h", "http/protobuf", 443),
+        ("http://[::1]:7", "grpc", 7),
+    ],
+)
+def test_the_port_is_the_one_that_the_exporter_goes_to(said: str, protocol: str, port: int) -> None:
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": said, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    assert endpoint(env).port == port
+
+
 def test_over_http_the_collector_is_asked_whether_it_is_ready() -> None:
     env = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
     with answering(503, b"the store is gone") as port:
@@ -150,17 +185,16 @@ def test_a_store_is_good_missing_unmigrated_or_broken(dsn: str, tmp_path: Path) 
 
 
 def test_a_store_that_a_collector_holds_is_as_it_should_be(dsn: str) -> None:
-    code = (
-        f"import sys; from otel_llm_cost_exporter.store import Store; store = Store.open({dsn!r});"
-        "print('open', flush=True); sys.stdin.read(); store.close()"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"open\n"
+    with held(dsn) as pid:
         (found,) = reach.store(dsn, asked=True)
-        holder.communicate()
     assert found.status == "ok"
-    assert str(holder.pid) in found.detail
+    assert str(pid) in found.detail
+
+
+def test_a_file_where_the_store_should_be_is_a_fault(tmp_path: Path) -> None:
+    junk = tmp_path / "x"
+    junk.write_text("junk")
+    assert status(reach.store(f"chdb://{junk}", asked=True)) == "fail"
 
 
 def test_old_prices_and_broken_overlays_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -9,8 +12,12 @@ import pytest
 
 from otel_llm_cost_exporter.cli import app
 from otel_llm_cost_exporter.cli.output import bar, money
+from otel_llm_cost_exporter.decode import decode
+from otel_llm_cost_exporter.pipeline import Pipeline
+from otel_llm_cost_exporter.price_data import load_book
 from otel_llm_cost_exporter.report import Figures, SetAside, read_report
 from otel_llm_cost_exporter.store import Store
+from tests.exporter.otlp import chat, request, span
 
 if TYPE_CHECKING:
     from typer.testing import CliRunner
@@ -61,6 +68,72 @@ def test_a_period_holds_its_first_moment_and_not_its_last(dsn: str) -> None:
     with Store.open(dsn) as store:
         assert read_report(store, since=noon_of_2).total.calls == 1
         assert read_report(store, until=noon_of_2).total.calls == 5
+
+
+def test_totals_are_those_of_the_rollup() -> None:
+    """What failed, what has no price and what has no usage is told in three queries, and must be one thing."""
+    shown = chat(**{"gen_ai.response.id": "r1"})
+    nothing = {"gen_ai.usage.input_tokens": None, "gen_ai.usage.output_tokens": None}
+    told = [
+        shown,
+        shown,  # the same response again
+        chat(**{"gen_ai.request.model": "nobody-knows", "gen_ai.response.model": None}),
+        chat(**nothing),
+        chat(**nothing, **{"error.type": "rate_limit_exceeded"}),
+        chat(**{"error.type": "stream_broken"}),
+        chat(**{"gen_ai.usage.input_tokens": -5}),
+        chat(**{"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}),
+        chat(**{"gen_ai.usage.output_tokens": None}),
+        chat(**{"gen_ai.usage.cache_read.input_tokens": 400, "gen_ai.usage.reasoning.output_tokens": 60}),
+    ]
+    with Store.open("chdb://memory") as store:
+        spans = [span(attributes) for attributes in told]
+        Pipeline(store, load_book(), patience=0.0).write(decode(request(*spans), time.time_ns()).calls)
+        report = read_report(store)
+        sums = ", ".join(f"sum({name}) AS {name}" for name in ROLLED_UP)
+        (rolled,) = store.query(f"SELECT {sums} FROM cost_hourly")  # noqa: S608  # names from below
+        by_model = store.query("SELECT model, sum(calls) AS calls, sum(cost) AS cost FROM cost_hourly GROUP BY model")
+    total = report.total
+    assert {name: getattr(total, name) for name in ROLLED_UP} == rolled
+    assert {line.name: (line.calls, line.cost or 0) for line in report.by["model"]} == {
+        row["model"]: (row["calls"], row["cost"]) for row in by_model
+    }
+    assert (total.calls, total.errors, total.failed) == (9, 2, 1)
+    assert (total.unpriced, total.unknown_usage, total.partly_priced) == (1, 3, 1)
+    assert total.cost == sum((Decimal(cost) for cost in ("0.0035", "0.0035", "0.0025", "0.003")), Decimal(0))
+
+
+ROLLED_UP = (
+    *("calls", "errors", "failed", "unpriced", "unknown_usage", "partly_priced"),
+    *("input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens", "cost"),
+)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--days", "36500"),
+        ("--since", "0001-01-01"),
+        ("--until", "9999-01-01"),
+        ("--since", "0001-01-01", "--until", "9999-12-31"),
+    ],
+)
+def test_a_period_may_reach_beyond_all_calls(runner: CliRunner, dsn: str, options: tuple[str, ...]) -> None:
+    assert read(runner, dsn, *options)["total"]["calls"] == 6
+
+
+@pytest.mark.parametrize("options", [("--since", "9999-01-01"), ("--until", "0001-01-01")])
+def test_a_period_may_be_far_from_all_calls(runner: CliRunner, dsn: str, options: tuple[str, ...]) -> None:
+    assert read(runner, dsn, *options)["total"]["calls"] == 0
+
+
+@pytest.mark.parametrize("command", [("report", "--store", "DSN"), ("prices", "explain", "--model", "gpt-5")])
+def test_stdout_holds_json_alone(dsn: str, command: tuple[str, ...]) -> None:
+    words = [dsn if word == "DSN" else word for word in command]
+    run = [sys.executable, "-m", "otel_llm_cost_exporter.cli", *words, "--json"]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert isinstance(json.loads(done.stdout), dict)
+    assert done.stderr == ""
 
 
 def test_json_holds_money_as_exact_text(runner: CliRunner, dsn: str) -> None:

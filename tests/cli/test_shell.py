@@ -12,6 +12,8 @@ from otel_llm_cost_exporter import cli
 from otel_llm_cost_exporter.cli import app
 from otel_llm_cost_exporter.store import Store
 
+from .conftest import held
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -84,7 +86,36 @@ def test_wrong_options_are_told_without_a_traceback(
     assert "contradict" in capsys.readouterr().err
     assert run_main(monkeypatch, "report", "--store", "mysql://x") == 1
     assert "chdb:///" in capsys.readouterr().err
+    assert run_main(monkeypatch, "report", "--since", "2026-01-02", "--until", "2026-01-02") == 1
+    assert "period is empty" in capsys.readouterr().err
     assert run_main(monkeypatch, "report", "--by", "colour") == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "--days", "900000"),
+        ("report", "--days", "0"),
+        ("serve", "--http-port", "99999", "--store", "none:"),  # a store that is none: never to serve here
+        ("serve", "--grpc-port", "-1", "--store", "none:"),
+    ],
+)
+def test_numbers_out_of_range_are_wrong_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert run_main(monkeypatch, *words) == 2
+    assert words[1] in capsys.readouterr().err
+
+
+def test_a_report_on_a_store_that_a_collector_holds_says_who_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dsn: str
+) -> None:
+    with held(dsn) as pid:
+        assert run_main(monkeypatch, "report", "--store", dsn) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    for words in (str(pid), "since 20", "Ctrl-C", "clickhouse://"):
+        assert words in said
 
 
 def test_debug_shows_where_it_went_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,16 +6,20 @@ import logging
 import os
 import threading
 import time
+import tracemalloc
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from otel_llm_cost.pricing import PriceBook
-from otel_llm_cost_exporter.decode import Arrived, decode
+from otel_llm_cost.pricing import Cost, PriceBook
+from otel_llm_cost_exporter.decode import MOST_SPANS, Arrived, decode
 from otel_llm_cost_exporter.dedupe import Window
-from otel_llm_cost_exporter.pipeline import Pipeline
+from otel_llm_cost_exporter.pipeline import Pipeline, price
+from otel_llm_cost_exporter.price_data import load_book
 from otel_llm_cost_exporter.receive.ingest import Ingest
+from otel_llm_cost_exporter.rows import LONGEST_TEXT
 from otel_llm_cost_exporter.store import Store, StoreError
 from otel_llm_cost_exporter.writer import Overloaded, Writer
 
@@ -102,6 +106,12 @@ def test_reading_a_stored_response_again_costs_nothing(ingest: Ingest, store: St
     ingest.accept_request(request(span(fetch, span_id=b"11111111"), span(chat(**told), span_id=b"22222222")))
     assert judged(store) == [("11111111", "fetch_response"), ("22222222", "")]
     assert store.query("SELECT sum(calls) AS n FROM cost_hourly") == [{"n": 1}]
+
+
+def test_zeros_on_a_failed_call_are_a_failure_and_not_a_usage(ingest: Ingest, store: Store) -> None:
+    zeros = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0, "error.type": "timeout"}
+    ingest.accept_request(request(span(chat(**zeros))))
+    assert store.query("SELECT cost, price_reason FROM llm_calls") == [{"cost": None, "price_reason": "failed"}]
 
 
 def test_the_window_forgets_the_oldest() -> None:
@@ -203,3 +213,157 @@ def test_a_fault_of_ours_is_told_to_the_sender_and_the_writer_lives(
     assert writer.write(calls(span(chat(), span_id=os.urandom(8)))) == 0
     assert writer.failure is None
     writer.close()
+
+
+def counted(store: Store) -> dict[str, str]:
+    return dict(judged(store))
+
+
+def test_a_child_with_bad_usage_leaves_the_bill_to_its_parent(ingest: Ingest, store: Store) -> None:
+    top = span(chat(), trace_id=TRACE, span_id=b"11111111")
+    bad = chat(**{"gen_ai.usage.input_tokens": -5})
+    ingest.accept_request(request(top, span(bad, trace_id=TRACE, span_id=b"22222222", parent_span_id=b"11111111")))
+    assert counted(store)["11111111"] == ""
+    assert store.query("SELECT sum(cost) > 0 AS billed FROM llm_calls WHERE counted") == [{"billed": 1}]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_bad_twin_that_comes_first_does_not_take_the_bill(together: bool, ingest: Ingest, store: Store) -> None:
+    told = {"gen_ai.response.id": "r1"}
+    bad = span(chat(**told, **{"gen_ai.usage.input_tokens": -5}), span_id=b"11111111")
+    good = span(chat(**told), span_id=b"22222222")
+    for sent in [request(bad, good)] if together else [request(bad), request(good)]:
+        ingest.accept_request(sent)
+    assert counted(store)["22222222"] == ""
+
+
+@pytest.mark.parametrize("between", [{"http.method": "POST"}, {"gen_ai.operation.name": "execute_tool"}])
+def test_every_span_above_a_billed_one_is_set_aside(between: dict[str, str], ingest: Ingest, store: Store) -> None:
+    agent = chat(**{"gen_ai.operation.name": "invoke_agent"})
+    top = span(agent, trace_id=TRACE, span_id=b"11111111")
+    middle = span(between, trace_id=TRACE, span_id=b"22222222", parent_span_id=b"11111111")
+    low = span(chat(), trace_id=TRACE, span_id=b"33333333", parent_span_id=b"22222222")
+    ingest.accept_request(request(low, middle, top))
+    assert counted(store) == {"11111111": "parent_of_billed", "33333333": ""}
+
+
+def test_a_span_that_comes_after_those_below_it_is_set_aside(ingest: Ingest, store: Store) -> None:
+    middle = span({"http.method": "POST"}, trace_id=TRACE, span_id=b"22222222", parent_span_id=b"11111111")
+    low = span(chat(), trace_id=TRACE, span_id=b"33333333", parent_span_id=b"22222222")
+    ingest.accept_request(request(low, middle))
+    ingest.accept_request(request(span(chat(), trace_id=TRACE, span_id=b"11111111")))
+    assert counted(store) == {"11111111": "parent_of_billed", "33333333": ""}
+
+
+def test_a_span_that_stands_above_itself_is_billed(ingest: Ingest, store: Store) -> None:
+    ingest.accept_request(request(span(chat(), trace_id=TRACE, span_id=b"11111111", parent_span_id=b"11111111")))
+    assert counted(store) == {"11111111": ""}
+
+
+def test_a_window_that_cannot_hold_the_largest_request_twice_is_refused(store: Store, book: PriceBook) -> None:
+    with pytest.raises(ValueError, match="100000"):
+        Pipeline(store, book, window=2 * MOST_SPANS - 1)
+
+
+def test_the_largest_request_sent_again_adds_nothing(troubled: Troubled, book: PriceBook) -> None:
+    pipeline = Pipeline(troubled, book)
+    (one,) = calls(span(chat()))
+    batch = [replace(one, span_id=number.to_bytes(8, "big")) for number in range(1, MOST_SPANS + 1)]
+    pipeline.write(batch)
+    pipeline.write(calls(span(chat())))
+    inserts = len(troubled.tokens)
+    pipeline.write(batch)
+    assert len(troubled.tokens) == inserts
+
+
+def test_what_was_stored_before_a_restart_is_remembered(store: Store, book: PriceBook) -> None:
+    told = chat(**{"gen_ai.response.id": "r1"})
+    bad = chat(**{"gen_ai.response.id": "r2", "gen_ai.usage.input_tokens": -5})
+    batch = calls(
+        span(told, trace_id=TRACE, span_id=b"22222222", parent_span_id=b"11111111"),
+        span(chat(), span_id=b"33333333"),
+        span(bad, span_id=b"44444444"),
+    )
+    Pipeline(store, book).write(batch)
+    again = Pipeline(store, book)
+    again.recall(store)
+    again.write(batch[1:])
+    again.write(batch[:1])
+    assert again.counters.dropped_as_seen == 3
+    top = span(chat(), trace_id=TRACE, span_id=b"11111111")
+    good = span(chat(**{"gen_ai.response.id": "r2"}), span_id=b"66666666")
+    again.write(calls(top, span(told, span_id=b"55555555"), good))
+    assert counted(store) == {
+        "11111111": "parent_of_billed",
+        "22222222": "",
+        "33333333": "",
+        "44444444": "",
+        "55555555": "duplicate_response",
+        "66666666": "",
+    }
+
+
+def test_names_of_any_length_are_not_kept(store: Store) -> None:
+    book = load_book()
+    pipeline = Pipeline(store, book)
+    tracemalloc.start()
+    for number in range(20):
+        endless = "x" * 500_000 + str(number)
+        pipeline.write(calls(span(chat(**{f"gen_ai.response.{name}": endless for name in ("model", "id")}))))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 5_000_000
+    assert store.query("SELECT max(length(response_id)) AS n FROM llm_calls") == [{"n": LONGEST_TEXT}]
+
+
+def test_a_row_that_breaks_our_code_does_not_take_others_with_it(
+    store: Store, book: PriceBook, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch = calls(*(span(chat()) for _ in range(20)))
+    batch[7] = replace(batch[7], problems=7)  # type: ignore[arg-type]  # the mistake
+    pipeline = Pipeline(store, book, patience=0.0)
+    assert pipeline.write_batch(batch) == {batch[7].key}
+    assert store.query("SELECT count() AS n FROM llm_calls") == [{"n": 19}]
+    assert f"trace id {batch[7].trace_id.hex()}, span id {batch[7].span_id.hex()}" in caplog.text
+
+
+def test_a_call_that_breaks_pricing_is_stored_without_a_cost(
+    store: Store, book: PriceBook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch = calls(span(chat()), span(chat(**{"gen_ai.request.model": "poison"})))
+
+    def broken(by: PriceBook, call: Arrived) -> Cost:
+        return price(by, call) if call.call.request.model != "poison" else 1 / 0  # type: ignore[return-value]
+
+    monkeypatch.setattr("otel_llm_cost_exporter.pipeline.price", broken)
+    assert Pipeline(store, book).write(batch) == 0
+    rows = store.query("SELECT cost > 0 AS priced, price_reason FROM llm_calls ORDER BY priced NULLS LAST")
+    assert [tuple(row.values()) for row in rows] == [(1, ""), (None, "pricing_fault")]
+    assert batch[1].span_id.hex() in caplog.text
+
+
+def test_the_warning_says_why_a_known_model_has_no_price(
+    store: Store, book: PriceBook, caplog: pytest.LogCaptureFixture
+) -> None:
+    much = chat(**{"gen_ai.usage.output_tokens": 1_000_000_000, "gen_ai.request.model": "o1-pro"})
+    audio = chat(**{"gen_ai.usage.audio.input_tokens": 1000, "gen_ai.usage.output_tokens": None})
+    batch = calls(span(much), span(audio))
+    with caplog.at_level(logging.WARNING):
+        Pipeline(store, book).write(batch)
+    reasons = [cost.reason for call in batch if (cost := price(book, call)).total is None]
+    assert reasons
+    assert all(reason in caplog.text for reason in reasons)
+    assert "no price is known" not in caplog.text
+
+
+@pytest.mark.parametrize("tier", ["flex", "priority"])
+def test_a_tier_that_was_asked_for_and_not_confirmed_is_a_guess(tier: str, book: PriceBook) -> None:
+    told = {"gen_ai.request.model": "gpt-5.4", "gen_ai.response.model": "gpt-5.4"}
+    plain, asked, served = calls(
+        span(chat(**told)),
+        span(chat(**told, **{"openai.request.service_tier": tier})),
+        span(chat(**told, **{"openai.request.service_tier": tier, "openai.response.service_tier": "default"})),
+    )
+    standard, guess = price(book, plain), price(book, asked)
+    assert (standard.status, price(book, served).status) == ("exact", "exact")
+    assert (guess.total, guess.status, guess.reason) == (standard.total, "fallback", "served_tier_not_known")

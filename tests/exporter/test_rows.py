@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_llm_cost_exporter.receive.ingest import Ingest
-from otel_llm_cost_exporter.rows import COLUMNS, LONGEST_TEXT, TABLE
+from otel_llm_cost_exporter.rows import COLUMNS, LONGEST_TEXT, MOST_LINES, TABLE
 from otel_llm_cost_exporter.store import Store
 
 from .otlp import chat, request, span
@@ -82,3 +82,12 @@ def test_rows_without_a_price_say_why(ingest: Ingest, store: Store) -> None:
     reasons = [row["price_reason"] for row in unknown]
     assert (reasons.count("bad_usage"), reasons.count("no_usage"), reasons.count("failed")) == (3, 1, 1)
     assert all(row["problems"] for row in unknown if row["price_reason"] == "bad_usage")
+
+
+def test_lists_of_any_length_are_cut(ingest: Ingest, store: Store) -> None:
+    told = chat(**{"gen_ai.response.finish_reasons": ["stop"] * 1000})
+    told |= {f"llm_cost.tag.{number}-" + "k" * 2000: 5 for number in range(200)}
+    ingest.accept_request(request(span(told)))
+    (row,) = store.query("SELECT problems, finish_reasons FROM llm_calls")
+    assert len(row["problems"]) == len(row["finish_reasons"]) == MOST_LINES
+    assert max(map(len, row["problems"])) <= LONGEST_TEXT

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from otel_llm_cost_exporter.store import Store, StoreError, migrations
+from otel_llm_cost_exporter.store import Store, StoreError, StoreHeld, migrations
 from otel_llm_cost_exporter.store.migrations import Migration, packaged
 from otel_llm_cost_exporter.store.statements import split
 
@@ -142,7 +142,7 @@ def test_a_path_that_is_open_elsewhere_names_its_holder(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(StoreError, match=rf"process {other.pid} .*one process per path.*Stop that process"):
+        with pytest.raises(StoreHeld, match=rf"process {other.pid} .*one process per path.*Stop that process"):
             Store.open(dsn)
         other.kill()
     with Store.open(dsn) as mine:
@@ -179,3 +179,33 @@ def test_an_address_that_leads_nowhere_says_what_to_do(dsn: str, says: str) -> N
     with pytest.raises(StoreError, match=says) as told:
         Store.open(dsn)
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "says"),
+    [
+        ("//user:S3cret@h/db", "unknown kind of store"),
+        ("chdb://user:S3cret@h/x", "three slashes"),
+        ("clickhouse://user:12/S3cret@h", "percent-encode"),
+        ("clickhouse://user:S3cret/x@h", "percent-encode"),
+        ("clickhouse://user:S3cret#x@h", "percent-encode"),
+        ("clickhouse://user:x?S3cret@h", "percent-encode"),
+        ("clickhouse://user:S3cret[x@h", "percent-encode"),
+        ("clickhouse://user:S3cret", "percent-encode"),
+        ("clickhouse://h/db?password=S3cret", "before the host"),
+        ("clickhouse://user:S3cret@127.0.0.1:1/db?nonsense=S3cret", "options"),
+        ("clickhouse://user:S3cret@:1/db", "names no host"),
+    ],
+)
+def test_a_malformed_address_tells_its_remedy_and_no_password(
+    dsn: str, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(StoreError, match=says) as told:
+        Store.open(dsn)
+    assert "S3cret" not in str(told.value) + caplog.text
+
+
+def test_the_driver_says_nothing_beside_our_message(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(StoreError, match="no ClickHouse answers"):
+        Store.open("clickhouse://127.0.0.1:1/db")
+    assert "Unexpected Http Driver Exception" not in caplog.text

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from otel_llm_cost.pricing import Context, Line, PriceBook
-from otel_llm_cost.record import Usage
 from otel_llm_cost_exporter.cli.output import CommandError
-from otel_llm_cost_exporter.cli.prices import app, explain_lines
+from otel_llm_cost_exporter.cli.prices import app
 
 GPT_5 = ["--model", "gpt-5", "--input", "10000", "--output", "1000", "--cached", "8000", "--date", "2026-11-01"]
 
@@ -44,10 +41,12 @@ def test_explain_says_why_there_is_no_price(capsys: pytest.CaptureFixture[str]) 
     assert (told["total_usd"], told["reason"], told["lines"]) == (None, "unknown_model", [])
 
 
-def test_explain_lines_of_a_row() -> None:
-    usage = Usage(input_tokens=10, output_tokens=0, web_search_requests=1)
-    lines = explain_lines(PriceBook.vendored(), "openai", "gpt-5", usage, date(2026, 11, 1), Context())
-    assert lines == (Line("input", 10, 1_250_000, 12_500_000), Line("web_search", 1, 10**10, 10**10))
+def test_explain_has_a_line_for_a_fee() -> None:
+    told = run_json("explain", "--model", "gpt-5", "--input", "10", "--output", "0", "--web-search", "1")
+    assert [(line["bucket"], line["quantity"], line["amount_usd"]) for line in told["lines"]] == [
+        ("input", 10, "0.0000125"),
+        ("web_search", 1, "0.01"),
+    ]
 
 
 def test_show_has_rates_tiers_variants_and_validity() -> None:
@@ -92,3 +91,22 @@ def test_update_says_which_data_is_in_use() -> None:
 def test_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (("explain", *GPT_5), ("show", "gpt-5", "--provider", "openai"), ("show",), ("update",)):
         run(*arguments)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_name_is_shown_as_it_is_whatever_brackets_it_has(tmp_path: Path, options: tuple[str, ...]) -> None:
+    odd = "[/red]x:eyes:"
+    entry = {
+        "provider": odd,
+        "model": "*",
+        "rates": {"input": "1", "output": "2"},
+        "context": {"region": "[/b]"},
+        "source": "our [/contract] of [bold]May",
+    }
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"entries": [{**entry, "context": {}}, entry]}))
+    given = ("--provider", odd, "--overlay", str(path), *options)
+    explained = run("explain", "--model", odd, "--input", "1", "--output", "1", *given)
+    assert "our [/contract] of [bold]May" in explained
+    for said in (explained, run("show", odd, *given), run("explain", "--model", odd, *options)):
+        assert odd in said

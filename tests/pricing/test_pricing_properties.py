@@ -91,9 +91,10 @@ def test_cost_is_additive_within_a_tier(
     read: int, fresh: int, reasoning: int, text: int, model: tuple[str, str]
 ) -> None:
     def total(**said: Any) -> int:
-        cost = BOOK.price(*model, Usage(**said), TODAY).total
-        assert cost is not None
-        return cost
+        """Of no tokens nothing is billed: it is no call."""
+        cost = BOOK.price(*model, Usage(**said), TODAY)
+        assert (cost.total is None) == (not any(said.values()))
+        return cost.total or 0
 
     whole = total(
         input_tokens=read + fresh,
@@ -118,10 +119,21 @@ def test_more_tokens_never_cost_less(model: tuple[str, str], a: int, b: int, c: 
         assert less.total <= more.total
 
 
-@pytest.mark.parametrize("model", [("openai", "gpt-5"), ("anthropic", "claude-sonnet-4-5"), ("perplexity", "sonar")])
-def test_zero_tokens_of_a_known_model_cost_zero(model: tuple[str, str]) -> None:
-    cost = BOOK.price(*model, Usage(input_tokens=0, output_tokens=0), TODAY)
-    assert (cost.status, cost.total, parts(cost)) == ("exact", 0, [0] * 5)
+@given(models, usages, contexts)
+def test_a_cost_of_zero_is_that_of_something_free(model: tuple[str, str], usage: Usage, context: Context) -> None:
+    cost = BOOK.explain(*model, usage, TODAY, context)
+    if cost.total == 0:
+        assert cost.status != "partial"
+        assert {line.rate for line in cost.lines} == {0}
+
+
+def test_a_free_model_costs_zero_and_half_of_a_usage_says_nothing_about_the_rest() -> None:
+    entry = {"provider": "gateway", "model": "m", "rates": {"input": "0", "output": "1"}}
+    book = BOOK.with_overlay({"entries": [entry]})
+    free = book.price("gateway", "m", Usage(input_tokens=9, output_tokens=0), TODAY)
+    assert (free.status, free.total) == ("override", 0)
+    half = book.price("gateway", "m", Usage(input_tokens=9), TODAY)
+    assert (half.status, half.reason, half.total) == ("unknown", "output_missing", None)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +166,13 @@ def test_a_tier_begins_after_its_boundary_and_counts_cached_tokens(
         ("together", "gpt-4o", Usage(input_tokens=1, output_tokens=1), "unknown_model"),
         ("openai", "gpt-4o", None, "no_usage"),
         ("openai", "gpt-4o", Usage(reasoning_output_tokens=5), "no_usage"),
+        ("openai", "gpt-4o", Usage(input_tokens=0), "no_usage"),
+        ("openai", "gpt-4o", Usage(output_tokens=0), "no_usage"),
+        ("openai", "gpt-4o", Usage(input_tokens=0, output_tokens=0), "no_usage"),
+        ("perplexity", "sonar", Usage(input_tokens=0, output_tokens=0, cache_read_input_tokens=0), "no_usage"),
+        ("openai", "text-embedding-3-small", Usage(input_tokens=0), "no_usage"),
+        ("openai", "gpt-4o", Usage(input_tokens=0, cache_read_input_tokens=9), "bad_usage"),
+        ("openai", "gpt-4o", Usage(input_tokens=0, output_tokens=0, cache_read_input_tokens=9), "bad_usage"),
         ("openai", "gpt-4o", Usage(input_tokens=-1, output_tokens=1), "bad_usage"),
         ("openai", "whisper-1", Usage(input_tokens=10, output_tokens=1), "no_rates"),
     ],

@@ -38,6 +38,7 @@ class Result:
     """What the demo found; `differences` is empty when the stored bill is what the provider served."""
 
     store: str
+    """Its address without the password."""
     calls_served: int
     requests_served: int
     calls_stored: int
@@ -60,7 +61,7 @@ def demo(
         result = _compare(dsn, journey)
     emit(result, as_json, lambda: Group(render(result.report, result.store), _verdict(result)))
     if not as_json:
-        console.print(_next(result), soft_wrap=True, highlight=False)  # unwrapped: it is to be pasted
+        console.print(_next(result, dsn), soft_wrap=True, highlight=False)  # unwrapped: it is to be pasted
     if result.differences:
         raise typer.Exit(1)
 
@@ -87,9 +88,10 @@ def _compare(dsn: str, journey: Journey) -> Result:
     with open_existing(dsn) as store:
         report = read_report(store, since=journey.began)
         rows = store.query(sql("served"), {"since": journey.began, "until": _END})
+        address = store.address
     left, right = served(journey.ledger), stored(rows)
     return Result(
-        store=dsn,
+        store=address,
         calls_served=sum(tally.calls for tally in left.values()),
         requests_served=len(journey.ledger),
         calls_stored=sum(tally.calls for tally in right.values()),
@@ -146,17 +148,17 @@ def _verdict(result: Result) -> RenderableType:
     return Panel(f"[bold red]{counts}[/]: these differ\n{lines}", border_style="red", expand=False)
 
 
-def _next(result: Result) -> str:
-    """The commands to go on with, as they can be pasted here."""
-    dsn = result.store
+def _next(result: Result, dsn: str) -> str:
+    """The commands to go on with, as they can be pasted here; a user and password have to be put in again."""
+    named = result.store.replace("://", "://USER:PASSWORD@", 1) if urlsplit(dsn).username else result.store
     ours, instrument, python = (_command(name) for name in ("otel-llm-cost", "opentelemetry-instrument", "python"))
     steps = {
         "Your own program: start a collector, and run it under opentelemetry-instrument": [
             f"{ours} serve --store chdb:///./llm_cost.db",
             f"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 {instrument} {python} app.py",
         ],
-        "These figures again": [f"{ours} report --store {shlex.quote(dsn)} --by model --by day"],
-        "SQL": [_sql_command(dsn, python)],
+        "These figures again": [f"{ours} report --store {shlex.quote(named)} --by model --by day"],
+        "SQL": [_sql_command(result.store, python)],
         "Why does the dearest model cost that": [f"{ours} {_explain(result.report)}"],
         "What is still missing": [f"{ours} doctor"],
     }

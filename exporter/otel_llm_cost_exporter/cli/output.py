@@ -35,7 +35,7 @@ StoreOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
-console = Console()
+console = Console(emoji=False)  # a name like gpt:eyes: is a name
 _BLOCKS: Final = " ▏▎▍▌▋▊▉"
 
 

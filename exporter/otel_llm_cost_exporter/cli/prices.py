@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Group
 
 from otel_llm_cost.pricing import Context, Cost, Line, PriceBook, Priced
 from otel_llm_cost.pricing.buckets import BUCKETS, FEES
@@ -21,6 +19,7 @@ from otel_llm_cost.record import Usage
 from otel_llm_cost_exporter.price_data import ENVIRONMENT, PACKAGE, installed, installed_if_newer, load_book
 
 from .output import CommandError, JsonOption, emit
+from .prices_tables import Rate, Shown, bill_table, list_table, shown_table, state_table
 
 app = typer.Typer(help="What a model costs, and why a call cost what it did.", no_args_is_help=True)
 
@@ -39,31 +38,6 @@ _WHOLE: Final = {
 """Buckets that are not shown where they cost what these do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """What one bucket costs, as price pages put it; `above` maps a prompt's size to the price beyond it."""
-
-    bucket: str
-    usd: str
-    per: str
-    above: dict[int, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """One model at one provider: the rates of a day, and everything else that is known, by when it holds."""
-
-    provider: str
-    model: str
-    status: str
-    reason: str
-    date: date
-    version: str
-    source: str
-    rates: list[Rate]
-    known: list[dict[str, Any]]
-
-
 @app.command()
 def show(
     model: Annotated[str | None, typer.Argument(help="A model's name. [default: list what is known]")] = None,
@@ -76,7 +50,7 @@ def show(
     book, at = _book(overlay), _day(day)
     if model is None:
         listed = _listed(book, provider)
-        emit(listed, as_json, lambda: _list_table(listed))
+        emit(listed, as_json, lambda: list_table(listed))
         return
     found = [
         shown for name in ([provider] if provider else book.providers()) for shown in _shown(book, name, model, at)
@@ -85,7 +59,7 @@ def show(
     if not found:
         where = f"at {provider}" if provider else "at any provider"
         raise CommandError(f"No price of {model!r} is known {where} on {at}.  List them: otel-llm-cost prices show")
-    emit(exact or found, as_json, lambda: Group(*map(_shown_table, exact or found)))
+    emit(exact or found, as_json, lambda: Group(*map(shown_table, exact or found)))
 
 
 @app.command()
@@ -128,7 +102,7 @@ def explain(
     at = _day(day)
     cost = _book(overlay).explain(provider, model, usage, at, Context(tier, batch, speed, region))
     told = explained(cost, provider, model, at)
-    emit(told, as_json, lambda: _bill_table(told))
+    emit(told, as_json, lambda: bill_table(told))
 
 
 @app.command()
@@ -143,14 +117,7 @@ def update(as_json: JsonOption = False) -> None:
         "in_use": f"{PACKAGE} {newer}" if newer else book.source,
         "refresh": f"pip install --upgrade {PACKAGE}",
     }
-    emit(state, as_json, lambda: _state_table(state))
-
-
-def explain_lines(
-    book: PriceBook, provider: str, model: str, usage: Usage | None, at: date, context: Context
-) -> tuple[Line, ...]:
-    """The bill of a call bucket by bucket; empty if it has no price.  Also for the fields of a stored row."""
-    return book.explain(provider, model, usage, at, context).lines
+    emit(state, as_json, lambda: state_table(state))
 
 
 def explained(cost: Cost, provider: str, model: str, at: date) -> dict[str, Any]:
@@ -265,65 +232,3 @@ def _listed(book: PriceBook, provider: str | None) -> list[dict[str, Any]]:
     if not listed:
         raise CommandError(f"Nobody knows prices of {provider!r}.  List the providers: otel-llm-cost prices show")
     return listed
-
-
-def _list_table(rows: list[dict[str, Any]]) -> Table:
-    table = _table(*rows[0])
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    return table
-
-
-_HEAD: Final = "bold"
-
-
-def _table(*columns: str, title: str | None = None, right: Iterable[str] = ()) -> Table:
-    table = Table(title=title, title_justify="left", header_style=_HEAD)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
-
-
-def _shown_table(shown: Shown) -> RenderableType:
-    title = f"{shown.provider} {shown.model} on {shown.date} ({shown.status}{', ' * bool(shown.reason)}{shown.reason})"
-    starts = sorted({start for rate in shown.rates for start in rate.above})
-    beyond = [f"above {start:,}" for start in starts]
-    rates = _table("bucket", "USD", *beyond, "per", title=title, right=("USD", *beyond))
-    for rate in shown.rates:
-        rates.add_row(rate.bucket, rate.usd, *(rate.above.get(start, "") for start in starts), rate.per)
-    known = _table("from", "to", "for", "says", "by", title="all that is known")
-    for fact in shown.known:
-        context = ", ".join(f"{name} {value}" for name, value in fact["context"].items())
-        when = " ".join(filter(None, (context.replace("batch true", "batch"), fact["hours_utc"])))
-        whose = fact["source"].partition(":")[0]
-        known.add_row(_text(fact["from"]), _text(fact["to"]), when, _pairs(fact["says"]), whose)
-    return Group(rates, known, f"prices {shown.version}; {shown.source}\n")
-
-
-def _bill_table(told: Mapping[str, Any]) -> RenderableType:
-    title = f"{told['provider']} {told['model']} on {told['date']}"
-    table = _table("bucket", "quantity", "USD", "per", "= USD", title=title, right=("quantity", "USD", "= USD"))
-    for line in told["lines"]:
-        table.add_row(
-            line["bucket"], f"{line['quantity']:,}", line["usd"] or "?", line["per"], line["amount_usd"] or "?"
-        )
-    table.add_section()
-    table.add_row("total", "", "", "", told["total_usd"] or "unknown")
-    status = told["status"] + (f": {told['reason']}" if told["reason"] else "")
-    priced_as = f"priced as {told['price_model']}; " if told["price_model"] else ""
-    return Group(table, f"{status}; {priced_as}prices {told['version']}", told["source"])
-
-
-def _state_table(state: Mapping[str, Any]) -> Table:
-    table = _table("what", "version", title="price data")
-    for name, value in state.items():
-        table.add_row(name.replace("_", " "), _text(value) or "not installed")
-    return table
-
-
-def _pairs(says: Mapping[str, Any]) -> str:
-    return "; ".join(f"{name} {value}" for name, value in says.items())
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)

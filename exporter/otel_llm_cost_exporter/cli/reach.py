@@ -8,24 +8,25 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
-from urllib.parse import urlsplit
 
+from .endpoint import GRPC_PORT, HTTP_PORT, Endpoint, endpoint
 from .findings import Finding
+from .output import DEFAULT_STORE, STORE_VARIABLE
 
 _PATIENCE: Final = 2.0
 _OLD: Final = 60
-_GRPC_PORT: Final = 4317
-_HTTP_PORT: Final = 4318
 
 
 def exporter(env: Mapping[str, str]) -> Iterator[Finding]:
     """Where the spans go: OTEL_TRACES_EXPORTER, and for `otlp` whether anybody is there."""
     names = [name.strip() for name in env.get("OTEL_TRACES_EXPORTER", "otlp").split(",") if name.strip()]
     if "llm_cost" in names:
-        detail = f"llm_cost: priced and stored in the process, in {env.get('OTEL_LLM_COST_STORE', 'the default store')}"
+        # by its name: the address may hold a password
+        where = f"what {STORE_VARIABLE} names" if env.get(STORE_VARIABLE) else f"the default store, {DEFAULT_STORE}"
+        detail = f"llm_cost: priced and stored in the process, in {where}"
         yield Finding(check="exporter", status="ok", detail=detail)
     if "otlp" in names:
-        yield from _endpoint(env)
+        yield from _collector(env)
     if "llm_cost" in names or "otlp" in names:
         return
     said = ",".join(names) or "nothing"
@@ -34,34 +35,33 @@ def exporter(env: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding(check="exporter", status="warn", detail=detail, remedy=remedy)
 
 
-def _endpoint(env: Mapping[str, str]) -> Iterator[Finding]:
-    protocol = _setting(env, "PROTOCOL") or "grpc"
-    grpc = protocol == "grpc"
-    said = _setting(env, "ENDPOINT")
-    url = urlsplit(said or f"http://localhost:{_GRPC_PORT if grpc else _HTTP_PORT}")
-    if not url.hostname:
+def _collector(env: Mapping[str, str]) -> Iterator[Finding]:
+    try:
+        there = endpoint(env)
+    except ValueError as error:
         remedy = "give it as a URL: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317"
-        yield Finding(check="collector", status="fail", detail=f"{said!r} is no endpoint", remedy=remedy)
+        yield Finding(check="collector", status="fail", detail=str(error), remedy=remedy)
         return
-    port = url.port or (_GRPC_PORT if grpc else 443 if url.scheme == "https" else 80)
-    shown = f"{url.scheme}://{url.hostname}:{port} ({protocol})"
-    if port == (_HTTP_PORT if grpc else _GRPC_PORT):
-        remedy = (
-            f"grpc goes to {_GRPC_PORT}, http/protobuf to {_HTTP_PORT}: change OTEL_EXPORTER_OTLP_PROTOCOL or the port"
-        )
-        yield Finding(check="collector", status="warn", detail=f"{shown}: the other protocol's port", remedy=remedy)
-    trouble = _connect(url.hostname, port) if grpc else _ready(url.hostname, port, secure=url.scheme == "https")
+    yield from _doubts(there)
+    trouble = _connect(there.host, there.port) if there.grpc else _ready(there.host, there.port, secure=there.secure)
     if not trouble:
-        yield Finding(check="collector", status="ok", detail=f"{shown} answers")
+        yield Finding(check="collector", status="ok", detail=f"{there} answers")
         return
     remedy = "start one: otel-llm-cost serve; then set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317"
-    detail = f"{shown}: {trouble}" + ("" if said else " (OTEL_EXPORTER_OTLP_ENDPOINT is not set)")
-    yield Finding(check="collector", status="fail" if said else "warn", detail=detail, remedy=remedy)
+    detail = f"{there}: {trouble}" + ("" if there.said else " (OTEL_EXPORTER_OTLP_ENDPOINT is not set)")
+    yield Finding(check="collector", status="fail" if there.said else "warn", detail=detail, remedy=remedy)
 
 
-def _setting(env: Mapping[str, str], name: str) -> str:
-    """What is said of traces wins over what is said of all signals."""
-    return env.get(f"OTEL_EXPORTER_OTLP_TRACES_{name}") or env.get(f"OTEL_EXPORTER_OTLP_{name}") or ""
+def _doubts(there: Endpoint) -> Iterator[Finding]:
+    """What speaks against an endpoint before anybody is asked there."""
+    if there.port == (HTTP_PORT if there.grpc else GRPC_PORT):
+        remedy = (
+            f"grpc goes to {GRPC_PORT}, http/protobuf to {HTTP_PORT}: change OTEL_EXPORTER_OTLP_PROTOCOL or the port"
+        )
+        yield Finding(check="collector", status="warn", detail=f"{there}: the other protocol's port", remedy=remedy)
+    if there.grpc and there.secure and not there.scheme:
+        remedy = f"for a collector without TLS: OTEL_EXPORTER_OTLP_ENDPOINT=http://{there.host}:{there.port}"
+        yield Finding(check="collector", status="warn", detail=f"{there}: without http:// this is TLS", remedy=remedy)
 
 
 def _connect(host: str, port: int) -> str:
@@ -88,7 +88,7 @@ def _ready(host: str, port: int, *, secure: bool) -> str:
 
 def store(dsn: str, *, asked: bool) -> Iterator[Finding]:
     """Whether the store opens and is up to date.  One that nobody named and is not there is no finding to act on."""
-    from otel_llm_cost_exporter.store import Store, StoreError  # noqa: PLC0415  # heavy, and optional
+    from otel_llm_cost_exporter.store import Store, StoreError, StoreHeld  # noqa: PLC0415  # heavy, and optional
     from otel_llm_cost_exporter.store.connect import parse  # noqa: PLC0415  # see above
 
     try:
@@ -100,8 +100,12 @@ def store(dsn: str, *, asked: bool) -> Iterator[Finding]:
         with Store.open(dsn, migrate=False) as opened:
             states = opened.migrations()
             shown = opened.address
+    except StoreHeld as held:  # as it should be: a collector is at work
+        yield Finding(check="store", status="ok", detail=_parted(held)[0])
+        return
     except StoreError as error:
-        yield _closed(str(error))
+        detail, remedy = _parted(error)
+        yield Finding(check="store", status="fail", detail=detail, remedy=remedy)
         return
     pending = [state.name for state in states if state.applied_at is None]
     changed = [state.name for state in states if not state.checksum_ok]
@@ -115,11 +119,10 @@ def store(dsn: str, *, asked: bool) -> Iterator[Finding]:
         yield Finding(check="store", status="ok", detail=f"{shown}: {len(states)} migrations, all applied")
 
 
-def _closed(why: str) -> Finding:
-    """An embedded store that a collector has open is as it should be; one that cannot be opened is not."""
-    reason, _, remedy = why.partition(". ")
-    held = "has it open" in why
-    return Finding(check="store", status="ok" if held else "fail", detail=reason, remedy="" if held else remedy)
+def _parted(error: Exception) -> tuple[str, str]:
+    """What happened, and what to do: the store's errors say the one in a sentence and the other in the next."""
+    what, _, remedy = str(error).partition(". ")
+    return what, remedy
 
 
 def prices(today: date | None = None) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Group, RenderableType
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from otel_llm_cost_exporter.store import Store
 
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+_MOST_DAYS: Final = 36_500
 
 
 class By(StrEnum):
@@ -43,17 +44,29 @@ def report(
     by: Annotated[list[By] | None, typer.Option("--by", help="Repeat for several.  [default: all but project]")] = None,
     since: Annotated[datetime | None, typer.Option(formats=_FORMATS, help="First moment, in UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=_FORMATS, help="First moment no longer in, in UTC.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="The last N days instead of --since.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=_MOST_DAYS, help="The last N days instead of --since.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """What the calls cost, by model, feature, provider, day."""
+    first, last = _period(since, until, days)
+    wanted: Sequence[Dimension] = [one.value for one in by] if by else DIMENSIONS
+    with open_existing(store) as opened:
+        found = read_report(opened, wanted, first, last)
+        shown = opened.address
+    emit(found, as_json, lambda: render(found, shown))
+
+
+def _period(
+    since: datetime | None, until: datetime | None, days: int | None
+) -> tuple[datetime | None, datetime | None]:
+    """[first, last) in UTC, open where nothing was said."""
     if days is not None and since is not None:
         raise CommandError("--days and --since contradict each other: give one of them.")
     first = datetime.now(UTC) - timedelta(days=days) if days is not None else _utc(since)
-    wanted: Sequence[Dimension] = [one.value for one in by] if by else DIMENSIONS
-    with open_existing(store) as opened:
-        found = read_report(opened, wanted, first, _utc(until))
-    emit(found, as_json, lambda: render(found, store))
+    last = _utc(until)
+    if first is not None and last is not None and first >= last:
+        raise CommandError(f"The period is empty: it begins {first:%Y-%m-%d %H:%M} and ends {last:%Y-%m-%d %H:%M}.")
+    return first, last
 
 
 def _utc(moment: datetime | None) -> datetime | None:
@@ -63,7 +76,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 @contextmanager
 def open_existing(dsn: str) -> Iterator[Store]:
     """A store to read from.  A path at which there is none is an error here, not a new store."""
-    from otel_llm_cost_exporter.store import Store  # noqa: PLC0415  # heavy, and an optional dependency
+    from otel_llm_cost_exporter.store import Store, StoreHeld  # noqa: PLC0415  # heavy, and an optional dependency
     from otel_llm_cost_exporter.store.connect import parse  # noqa: PLC0415  # see above
 
     path = parse(dsn).path
@@ -72,17 +85,24 @@ def open_existing(dsn: str) -> Iterator[Store]:
             f"there is no store at {path}.  Give --store, or make one: `otel-llm-cost demo`, or"
             " `otel-llm-cost serve` and your program under `opentelemetry-instrument`."
         )
-    with Store.open(dsn, migrate=False) as store:
+    try:
+        opened = Store.open(dsn, migrate=False)
+    except StoreHeld as held:
+        raise CommandError(
+            f"{str(held).partition('. ')[0]}.  Stop it (Ctrl-C) and ask again; or let both use a ClickHouse server at"
+            " once: --store clickhouse://user:password@host:8123/database"
+        ) from held
+    with opened as store:
         pending = [migration.name for migration in store.migrations() if migration.applied_at is None]
         if pending:
             raise CommandError(f"{store.address} lacks {', '.join(pending)}.  Run: otel-llm-cost migrate --store …")
         yield store
 
 
-def render(report: Report, dsn: str) -> RenderableType:
-    """The report for a terminal."""
+def render(report: Report, address: str) -> RenderableType:
+    """The report for a terminal; `address` is the store's, without its password."""
     if report.total.calls == 0 and not report.set_aside:
-        return _nothing(dsn)
+        return _nothing(address)
     parts: list[RenderableType] = [_headline(report)]
     if report.unpriced:
         parts.append(_unpriced(report.unpriced))
@@ -90,9 +110,9 @@ def render(report: Report, dsn: str) -> RenderableType:
     return Group(*parts)
 
 
-def _nothing(dsn: str) -> RenderableType:
+def _nothing(address: str) -> RenderableType:
     return Panel(
-        f"No calls in {escape(dsn)} for this period.\n\n"
+        f"No calls in {escape(address)} for this period.\n\n"
         "1. [bold]otel-llm-cost serve[/]\n"
         "2. [bold]OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 opentelemetry-instrument python app.py[/]\n"
         "3. [bold]otel-llm-cost doctor[/] says what is missing.",

@@ -27,8 +27,10 @@ _log = logging.getLogger(__name__)
 def serve(
     store: StoreOption = DEFAULT_STORE,
     host: Annotated[str, typer.Option(help="Address to listen on. There is no authentication yet.")] = "127.0.0.1",
-    grpc_port: Annotated[int, typer.Option(help="OTLP over gRPC; 0 takes any free port.")] = 4317,
-    http_port: Annotated[int, typer.Option(help="OTLP over HTTP, and health; 0 takes any free port.")] = 4318,
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="OTLP over gRPC; 0 takes any free port.")] = 4317,
+    http_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="OTLP over HTTP, health; 0 takes any free port.")
+    ] = 4318,
     ready_file: Annotated[Path | None, typer.Option(help="Write ports and pid here, as JSON, when ready.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Log one JSON object a line.")] = False,
 ) -> None:

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from otel_llm_cost_exporter.config import STORE_VARIABLE
+
 from .ledger import Entry, read_entry
 from .processes import Child, DemoError, started
 
@@ -77,9 +79,10 @@ def _emulator(folder: Path) -> AbstractContextManager[Child]:
 
 
 def _collector(dsn: str, folder: Path) -> AbstractContextManager[Child]:
-    command = [sys.executable, "-m", "otel_llm_cost_exporter.cli", "serve", "--store", dsn]
+    command = [sys.executable, "-m", "otel_llm_cost_exporter.cli", "serve"]
     command += ["--http-port", "0", "--grpc-port", "0", "--ready-file", str(folder / "collector.json")]
-    return started("collector", command, _clean_env(), folder)
+    # by the environment: a password in the arguments would show in every list of processes
+    return started("collector", command, _clean_env() | {STORE_VARIABLE: dsn}, folder)
 
 
 def _program() -> list[str]:

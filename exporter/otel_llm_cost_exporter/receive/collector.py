@@ -1,8 +1,9 @@
 """The collector: store, writer and both servers as one thing that starts and stops.
 
-Order matters.  Ports are taken before anything else runs, so that a taken port changes nothing; on the way down the
-servers finish the requests that they have while the writer still works, and only then is the queue drained and
-the store closed.
+Order matters.  The store comes open and migrated from its owner, and what it took last is recalled before anything can
+arrive; ports are taken before anything is served, so that a taken port is told at once.  On the way down the servers
+finish the requests that they have while the writer still works, and only then is the queue drained and the store
+closed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from .http_server import http_app
 from .ingest import DEFAULT_LIMIT, Ingest
 
 _log = logging.getLogger(__name__)
-_GRACE = 10
+_GRACE = 5
+"""Seconds for requests at work when stopping: with the queue to drain after it, less than the 10 s Docker gives."""
 
 
 class PortTaken(Exception):
@@ -53,10 +55,11 @@ class Collector:
         limit: int = DEFAULT_LIMIT,
         most_wait: float = 0.2,
     ) -> None:
+        self.pipeline = Pipeline(store, book)
+        self.pipeline.recall(store)
         self._socket = _listen(host, http_port)
         self.http_port: int = self._socket.getsockname()[1]
         self._store = store
-        self.pipeline = Pipeline(store, book)
         self.writer = Writer(self.pipeline, most_wait=most_wait)
         ingest, discard = Ingest(self.writer, limit=limit), Discard()
         self._grpc = grpc_server(ingest, discard)

@@ -36,10 +36,14 @@ _ENCODINGS: Final[dict[str, Any]] = {
 }
 
 
+MOST_MEMBERS: Final = 16
+"""Compressed streams one after another in one body.  Senders write one; each costs a copy of all that follows it."""
+
+
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:
     """The body as it was before compression.  TooLarge over `limit` bytes, UnknownEncoding, ValueError if broken."""
     name = encoding.strip().lower()
-    if name in ("", "identity"):
+    if name in ("", "identity") or not body:
         return body
     if name not in _ENCODINGS:
         raise UnknownEncoding(f"Content-Encoding {name[:40]!r} is not supported: send gzip, zstd, deflate or none")
@@ -52,7 +56,7 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
 def _members(body: bytes, new: Any, limit: int) -> bytes:
     """Both formats allow several compressed streams after one another."""
     out = bytearray()
-    while body:
+    for _ in range(MOST_MEMBERS):
         member: _Decompressor = new()
         out += member.decompress(body, limit + 1 - len(out))
         if len(out) > limit:
@@ -60,4 +64,6 @@ def _members(body: bytes, new: Any, limit: int) -> bytes:
         if not member.eof:
             raise EOFError("it ends too soon")
         body = member.unused_data
-    return bytes(out)
+        if not body:
+            return bytes(out)
+    raise EOFError(f"more than {MOST_MEMBERS} compressed streams follow one another")

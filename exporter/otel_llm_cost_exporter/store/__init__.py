@@ -18,10 +18,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from .columns import scaled
 from .connect import Handles, Target, connect, disconnect, explain, parse
-from .errors import StoreError
+from .errors import StoreError, StoreHeld
 from .migrations import APPLIED, TABLE, Applied, apply, packaged, pending
 
-__all__ = ["MigrationState", "Store", "StoreError"]
+__all__ = ["MigrationState", "Store", "StoreError", "StoreHeld"]
 
 # One batch may span many months, a partition each; deduplication must reach the rollups too.
 _INSERT_SETTINGS = {

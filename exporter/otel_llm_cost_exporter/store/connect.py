@@ -6,12 +6,13 @@ not hold up the writer.  The embedded engine and a server differ here and nowher
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -19,6 +20,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
 from .errors import StoreError
 from .holder import hold, release
+
+# a line without content, before the error that says it all
+logging.getLogger("clickhouse_connect.driver._backend.http_sync").addFilter(
+    lambda record: record.msg != "Unexpected Http Driver Exception"
+)
 
 _AUTHENTICATION = frozenset({192, 193, 194, 516})
 _UNKNOWN_DATABASE = 81
@@ -50,17 +56,19 @@ def parse(dsn: str) -> Target:
     """`chdb:///abs`, `chdb:///./relative`, `chdb://memory` or `clickhouse[s]://user:password@host:port/database`.
 
     What follows a `?` are options: of the engine for chdb (max_server_memory_usage=…), of the driver for a server.
+
+    A malformed address may have a piece of the password anywhere, so no part of one is ever told.
     """
     try:
         parts = urlsplit(dsn)
-        port = parts.port
-    except ValueError as error:
-        raise StoreError(f"the store address cannot be read: {error}. {_FORMS}") from error
+    except ValueError:
+        raise StoreError(f"the store address cannot be read. {_ENCODE} {_FORMS}") from None
     if parts.scheme == "chdb":
         path = _embedded_path(parts.netloc, unquote(parts.path))
         return Target(dsn, embedded=True, path=path, engine=_ENGINE | dict(parse_qsl(parts.query)))
-    if parts.scheme not in ("clickhouse", "clickhouses", "http", "https") or not parts.hostname:
-        raise StoreError(f"unknown kind of store {parts.scheme or dsn!r}. {_FORMS}")
+    if parts.scheme not in ("clickhouse", "clickhouses", "http", "https"):
+        raise StoreError(f"unknown kind of store. {_FORMS}")
+    port = _checked_port(parts)
     host = f"{parts.hostname}:{port}" if port else parts.hostname
     secure = parts.scheme in ("clickhouses", "https")
     query = "&".join(filter(None, (parts.query, "secure=true" if secure else "")))
@@ -72,6 +80,22 @@ def parse(dsn: str) -> Target:
     )
 
 
+def _checked_port(parts: SplitResult) -> int | None:
+    """The port of a server's address; StoreError if the address is not what its writer meant."""
+    if any("@" in part for part in (parts.path, parts.query, parts.fragment)):
+        raise StoreError(f"the store address has an @ behind the host. {_ENCODE} {_FORMS}")
+    if not parts.hostname:
+        raise StoreError(f"the store address names no host. {_FORMS}")
+    if _CREDENTIALS.intersection(name for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        raise StoreError(f"the store address has a user or password behind the ?: they stand before the host. {_FORMS}")
+    try:
+        return parts.port
+    except ValueError:
+        raise StoreError(f"the store address cannot be read: its port is no number. {_ENCODE} {_FORMS}") from None
+
+
+_CREDENTIALS = frozenset({"user", "username", "password", "access_token", "token_provider"})
+_ENCODE = "If the password has / # ? @ or [ in it, percent-encode them (%2F %23 %3F %40 %5B)."
 # the engine shares a machine, often a process, with the work that it watches
 _ENGINE = {"max_server_memory_usage": str(2 << 30), "mark_cache_size": str(64 << 20)}
 _FORMS = "Use chdb:///./llm_cost.db (embedded) or clickhouse://user:password@host:8123/database (a server)."
@@ -81,7 +105,7 @@ def _embedded_path(place: str, path: str) -> Path | None:
     if place in ("memory", ":memory:") or path == "/:memory:":
         return None
     if place:
-        raise StoreError(f"chdb://{place}… names no path: an embedded store has three slashes. {_FORMS}")
+        raise StoreError(f"the store address names no path: an embedded store has three slashes. {_FORMS}")
     if path in ("", "/"):
         raise StoreError(f"chdb:// needs a path. {_FORMS}")
     relative = path.startswith(("/./", "/../"))
@@ -141,7 +165,12 @@ def _connect_server(target: Target, create: bool) -> Handles:
         if create and target.database:
             _create_database(options, target.database)
         return _pair(options | ({"database": target.database} if target.database else {}))
-    except (ClickHouseError, OSError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:  # the driver's, on options; they may be quoted in it
+        raise StoreError(
+            f"{target.shown}: the options behind the ? of the store address are not understood"
+            f" ({type(error).__name__}). Leave them out, or see the options of clickhouse_connect.get_client."
+        ) from None
+    except (ClickHouseError, OSError) as error:
         raise _server_error(target, error) from error
 
 

@@ -13,3 +13,7 @@ class StoreError(Exception):
     def __init__(self, message: str, *, rows_at_fault: bool = False) -> None:
         super().__init__(message)
         self.rows_at_fault = rows_at_fault
+
+
+class StoreHeld(StoreError):
+    """Another process has the embedded database open."""

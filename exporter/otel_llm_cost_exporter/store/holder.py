@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .errors import StoreError
+from .errors import StoreError, StoreHeld
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ def _lock(path: Path) -> int:
     except OSError as error:
         who = _describe(os.read(descriptor, 4096))
         os.close(descriptor)
-        raise StoreError(
+        raise StoreHeld(
             f"cannot open {path}: {who} has it open, and the embedded engine admits one process per path."
             " Stop that process, give another path, or let both use a ClickHouse server (clickhouse://…)."
         ) from error

@@ -104,7 +104,10 @@ def _doubtful(
     minute: int | None,
     version: str,
 ) -> Cost:
-    """The same with what is not known of it taken out, and what is guessed said."""
+    """The same with what is not known of it taken out, and what is guessed said.
+
+    Where something is not known and all that is known is free, the cost is not known: it is never a zero.
+    """
     gaps = [*counted.problems, *(f"no_rate_for_{BUCKETS[index]}" for index in missing)]
     guesses = [f"{BUCKETS[i]}_at_default_rate" for i, _ in counted.counts if i in card.guessed]
     if found.windows and minute is None:
@@ -119,7 +122,7 @@ def _doubtful(
     if "input_missing" in counted.problems:
         lost.add(_INPUT_PART)
     reason = ",".join(filter(None, (found.reason, *gaps, *guesses)))
-    if missing and not known:
+    if gaps and not any(parts):
         return unknown(reason, version, found.model, found.source)
     status: Status = "partial" if gaps else "fallback" if guesses and found.status != "override" else found.status
     told = [None if i in lost else part for i, part in enumerate(parts)]

@@ -6,6 +6,9 @@ the details of a usage contradict its totals (some hosts report more cached toke
 believed, the details are cut to fit in a fixed order, and the contradiction is named; no bucket is ever negative.
 Where audio or image tokens and cached tokens are both known but not their overlap, the least overlap is assumed.
 A cache write with no time to live given counts as one of the vendor's default.
+
+No model call reads and writes nothing; some instrumentations write 0 for what they do not know.  A usage without one
+positive quantity is therefore no usage, not a call for free.
 """
 
 from __future__ import annotations
@@ -75,7 +78,11 @@ _NO_RARE = (None,) * len(_RARE)
 
 
 def quantities(usage: Usage) -> Quantities | str:
-    """The buckets of a usage, or the reason why it has none: `no_usage`, `bad_usage`."""
+    """The buckets of a usage, at least one, or the reason why it has none.
+
+    `no_usage`: nothing was said, or nothing but zeros.  `bad_usage`: a number that is no count, or only details that
+    contradict a total of zero.
+    """
     total_in, total_out, read, reasoning = _usual(usage)
     if (
         type(total_in) is int
@@ -85,6 +92,7 @@ def quantities(usage: Usage) -> Quantities | str:
         and (reasoning is None or (type(reasoning) is int and 0 <= reasoning <= total_out))
         and total_in >= 0
         and total_out >= 0
+        and total_in + total_out
     ):
         return Quantities(_pairs(total_in, total_out, read or 0, reasoning or 0), total_in)
     return _in_full(usage)
@@ -115,6 +123,8 @@ def _in_full(usage: Usage) -> Quantities | str:
     _answer(said, total_out or 0, problems, counts)
     counts.update({name: said[field] for name, field in _REQUESTS if field in said})
     pairs = tuple([(INDEX[name], count) for name, count in counts.items() if count])
+    if not pairs:
+        return "bad_usage" if any(problem != "input_missing" for problem in problems) else "no_usage"
     return Quantities(pairs, total_in, tuple(problems), total_out is None)
 
 

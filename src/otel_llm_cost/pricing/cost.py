@@ -47,7 +47,8 @@ class Cost:
 
     exact: the vendor's own name of the model, at its listed price.  alias: another spelling of that name.
     fallback: a guess from a near relative (dated suffix removed, base of a fine-tuned model, tier not listed).
-    override: a price of the user's or the project's overlay.  partial: some of the usage has no known price.
+    override: a price of the user's or the project's overlay.  partial: some of the usage has no known price; what
+    is known of it costs more than zero, else the status is `unknown`.
     """
 
     status: Status

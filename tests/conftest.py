@@ -2,7 +2,7 @@
 
 import pytest
 
-from otel_llm_cost.call import STRICT
+from otel_llm_cost.quiet import STRICT
 
 
 @pytest.fixture(autouse=True)

@@ -7,15 +7,9 @@ and nothing of ours.
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
-import queue
 import threading
 import time
-import weakref
-from _thread import start_new_thread
-from types import TracebackType
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
@@ -24,55 +18,15 @@ from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from . import attributes as names
+from . import reaper
+from .quiet import quietly
 from .record import NOTHING, Attempt, Call, Error, Outcome, Request, Response, Tags, fold
 
-log = logging.getLogger(__name__)
-
 CURRENT_CALL: Final = otel_context.create_key("otel_llm_cost_call")
-STRICT: Final = "OTEL_LLM_COST_STRICT"
-"""Set in our own test suite: a fault of ours is raised instead of logged."""
-
 _DURATION_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKEN_BUCKETS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 _CHUNK_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _NO_TAGS = Tags()
-
-_seen_faults: set[tuple[str, str]] = set()
-
-
-class quietly:  # noqa: N801  # reads as a word of the language: `with quietly("…"):`
-    """The one guard: a fault of ours is logged once per kind and place, and the caller's program goes on."""
-
-    __slots__ = ("doing",)
-
-    def __init__(self, doing: str) -> None:
-        self.doing = doing
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        if kind is None or not issubclass(kind, Exception):
-            return False
-        if os.environ.get(STRICT):
-            return False
-        fault = (self.doing, kind.__name__)
-        if fault not in _seen_faults:
-            _seen_faults.add(fault)
-            # the text of a foreign exception may quote a prompt, so only its type and place are logged
-            place = _place(traceback)
-            log.warning("failed to %s (%s at %s); the call itself is unaffected. Logged once.", *fault, place)
-        return True
-
-
-def _place(traceback: TracebackType | None) -> str:
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    if traceback is None:
-        return "?"
-    return f"{os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}"  # noqa: PTH119
 
 
 class Telemetry:
@@ -194,9 +148,9 @@ class OpenCall:
             self._finish(outcome, error)
 
     def close_later(self, outcome: Outcome | None = None, error: Error | None = None) -> None:
-        """As `close`, in another thread; for destructors and collected generators, see `_Reaper`."""
+        """As `close`, in another thread; for destructors and collected generators, see `reaper`."""
         if self._claim():
-            reaper.leave(self, outcome, error)
+            reaper.leave(lambda: self._finish(outcome, error))
 
     def _claim(self) -> bool:
         """Whether the end is ours to make.  A forked child leaves its parent's calls to the parent."""
@@ -255,54 +209,4 @@ class OpenCall:
         to.duration.record(ended - self._started, labels)
 
 
-class _Reaper:
-    """Ends calls from a thread of its own, and what is still open when the program ends.
-
-    A collected stream ends wherever the garbage collector strikes, possibly inside a lock that ending a span needs: the
-    thread would wait for itself.  So such an end is only put in a queue (`SimpleQueue.put` is reentrant, made for
-    destructors).  Thread and queue are the interpreter's own, taken when this module is imported: gevent may replace
-    what `threading` starts later, and a green thread that waits in a native queue stops every other.
-    """
-
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[tuple[OpenCall, Outcome | None, Error | None]] = queue.SimpleQueue()
-        self._open: weakref.WeakSet[OpenCall] = weakref.WeakSet()
-        self._process = 0
-        self._starting = threading.Lock()
-
-    def watch(self, call: OpenCall) -> None:
-        """A stream is open.  Makes sure that this process (a fork has none of its parent's threads) has its thread."""
-        self._open.add(call)
-        if self._process == os.getpid():
-            return
-        with self._starting:
-            if self._process == os.getpid():
-                return
-            if not self._process:
-                atexit.register(self._end_of_program)  # runs before the SDK's own, which is registered earlier
-            start_new_thread(self._run, ())
-            self._process = os.getpid()
-
-    def leave(self, call: OpenCall, outcome: Outcome | None, error: Error | None) -> None:
-        """Take over an end that has been claimed."""
-        self._queue.put((call, outcome, error))
-
-    def _run(self) -> None:
-        while True:
-            call, outcome, error = self._queue.get()
-            call._finish(outcome, error)
-
-    def _end_of_program(self) -> None:
-        with quietly("end open calls"):
-            for call in list(self._open):
-                call.close("abandoned")
-            while True:
-                try:
-                    call, outcome, error = self._queue.get_nowait()
-                except queue.Empty:
-                    return
-                call._finish(outcome, error)
-
-
 _inside = threading.local()
-reaper: Final = _Reaper()

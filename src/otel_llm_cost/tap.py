@@ -17,10 +17,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Final
 
-from .call import OpenCall, quietly, reaper
+from . import reaper
+from .call import OpenCall
 from .errors import classify
 from .events import Events
 from .provider import Provider
+from .quiet import quietly
 from .record import Error, Outcome
 
 MAX_BODY: Final = 32 << 20

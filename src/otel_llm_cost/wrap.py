@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 
 from opentelemetry import context as otel_context
 
-from .call import CURRENT_CALL, OpenCall, Telemetry, quietly
+from .call import CURRENT_CALL, OpenCall, Telemetry
 from .context import current_tags
 from .errors import classify
 from .provider import Provider, Wire
+from .quiet import quietly
 from .read import view
 from .record import Error
 from .tap import Tap, attach

@@ -1,4 +1,7 @@
-"""What every test shares: a fault of ours is raised instead of logged, and no test sees another's environment."""
+"""What every test shares: a fault of ours is raised instead of logged, and no test sees what another set up."""
+
+import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,3 +13,13 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OTEL_LLM_COST_STORE", "OTEL_LLM_COST_PRICES", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(STRICT, "1")
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """A command that sets logging up does so for its process; here that is the whole run."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -3,7 +3,8 @@
     python -m benchmarks.instrumentation [--rounds 40] [--calls 40] [--json]
 
 Every round runs each variant once, in random order, each in a process of its own, on the same answers from memory; a
-variant's figure is the median over rounds of (variant − bare of the same round).  Spans and metrics are on, and thrown
+variant's figure is the median over rounds of (variant − bare of the same round).  A chunk's figure is what a stream of
+200 adds beyond a whole call, per chunk.  Spans and metrics are on, and thrown
 away by a null exporter.
 """
 
@@ -162,7 +163,7 @@ class _Worker:
 
 
 def measure(rounds: int, calls: int) -> dict[str, dict[str, float]]:
-    """Workload → variant → microseconds: per call for `bare`, added per call or per chunk for the others."""
+    """Call or chunk → variant → microseconds: what `bare` takes, and what each of the others adds."""
     workers = {name: _Worker(name) for name in VARIANTS if _installed(name)}
     took: dict[str, dict[str, list[float]]] = {w: {name: [] for name in workers} for w in WORKLOADS}
     for number in range(rounds + 2):
@@ -174,18 +175,22 @@ def measure(rounds: int, calls: int) -> dict[str, dict[str, float]]:
                     times[name].append(elapsed)
     for each in workers.values():
         each.stop()
-    return {workload: _added(workload, times) for workload, times in took.items()}
+    figures = {workload: _added(times) for workload, times in took.items()}
+    for mode in ("sync", "async"):  # what a stream adds beyond its call, shared among its chunks
+        call, stream = figures[f"{mode} call"], figures.pop(f"{mode} stream")
+        added = {name: (stream[name] - call[name]) / CHUNKS for name in stream if name != "bare"}
+        figures[f"{mode} chunk"] = {"bare": (stream["bare"] - call["bare"]) / CHUNKS, **added}
+    return figures
 
 
 def _installed(name: str) -> bool:
     return name == "bare" or bool(_version(name))
 
 
-def _added(workload: str, times: dict[str, list[float]]) -> dict[str, float]:
-    per = CHUNKS if "stream" in workload else 1
+def _added(times: dict[str, list[float]]) -> dict[str, float]:
     bare = times["bare"]
     return {"bare": statistics.median(bare)} | {
-        name: statistics.median(a - b for a, b in zip(taken, bare, strict=True)) / per
+        name: statistics.median(a - b for a, b in zip(taken, bare, strict=True))
         for name, taken in times.items()
         if name != "bare"
     }
@@ -207,9 +212,8 @@ def main() -> None:
         print(json.dumps(figures))
         return
     print(f"openai {openai.__version__}; added µs (median of {options.rounds} paired rounds), metrics on, no network")
-    for workload, row in figures.items():
-        unit = f"per chunk of {CHUNKS}, the call included" if "stream" in workload else "per call"
-        print(f"\n{workload} (bare {row['bare']:.0f} µs a call), added {unit}")
+    for measured, row in figures.items():
+        print(f"\n{measured} (bare {row['bare']:.0f} µs), added µs")
         for name, added in row.items():
             if name != "bare":
                 print(f"  {name + ' ' + _version(name):55} {added:8.2f}")

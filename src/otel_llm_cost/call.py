@@ -57,7 +57,6 @@ class OpenCall:
         "__weakref__",
         "_failed",
         "_first_chunk_at",
-        "_last_chunk_at",
         "_pending",
         "_process",
         "_sent",
@@ -89,7 +88,7 @@ class OpenCall:
         self._sent = 0
         self._failed: list[Attempt] = []
         self._pending: tuple[Attempt, float, int] | None = None
-        self._first_chunk_at = self._last_chunk_at = 0.0
+        self._first_chunk_at = 0.0
         start = names.encode_request(request)
         if tags is not _NO_TAGS:
             start |= names.encode_tags(tags)
@@ -112,12 +111,9 @@ class OpenCall:
         """Fold one more part of the answer in."""
         self.response = fold(self.response, part)
 
-    def chunk_arrived(self) -> None:
-        """Count a chunk of the stream and remember when it came."""
-        self.chunks += 1
-        self._last_chunk_at = now = time.perf_counter()
-        if self.chunks == 1:
-            self._first_chunk_at = now
+    def first_chunk(self) -> None:
+        """The first chunk of the stream is here; `chunks` counts it and all that follow."""
+        self._first_chunk_at = time.perf_counter()
 
     def sending(self) -> None:
         """The SDK makes a try; the wait since the last failed one is now known."""
@@ -203,7 +199,7 @@ class OpenCall:
         if self.chunks:
             to.first_chunk.record(self._first_chunk_at - self._started, labels)
         if self.chunks > 1:
-            to.per_chunk.record((self._last_chunk_at - self._first_chunk_at) / (self.chunks - 1), labels)
+            to.per_chunk.record((ended - self._first_chunk_at) / (self.chunks - 1), labels)
         if call.error is not None:
             labels = {**labels, names.ERROR_TYPE: call.error.type}
         to.duration.record(ended - self._started, labels)

@@ -37,12 +37,14 @@ class Tap:
         "_call",
         "_closed_elsewhere",
         "_done",
+        "_dull",
         "_events",
         "_malformed",
         "_provider",
         "_reader",
         "_size",
         "_status",
+        "_waiting",
         "_whole",
         "release",
     )
@@ -50,12 +52,14 @@ class Tap:
     def __init__(self, call: OpenCall, provider: Provider, *, status: int, drop_usage: bool) -> None:
         self._call = call
         self._provider = provider
+        self._dull = provider.dull
         self._status = status
         self._events = Events(self._keeps if drop_usage else None, self._observe_event)
         self._whole: list[bytes] | None = None if call.request.stream else []
         self._size = 0
         self._begun = not call.request.stream
-        self._reader = 0  # the thread that waits for the next bytes; 0 while the caller has the word
+        self._waiting = False  # for the next bytes; otherwise the caller has the word
+        self._reader = 0  # the thread that began to read
         self._done = False
         self._malformed = False
         self._closed_elsewhere = False
@@ -73,10 +77,10 @@ class Tap:
         """What the caller iterates over instead of `chunks`."""
         with self:
             for data in chunks:
-                self._reader = 0
+                self._waiting = False
                 if passed := self._observed(data):
                     yield passed
-                self._reader = threading.get_ident()
+                self._waiting = True
             if rest := self._end_of_body():
                 yield rest
 
@@ -84,20 +88,21 @@ class Tap:
         """What the caller iterates over instead of `chunks`, asynchronously."""
         with self:
             async for data in chunks:
-                self._reader = 0
+                self._waiting = False
                 if passed := self._observed(data):
                     yield passed
-                self._reader = threading.get_ident()
+                self._waiting = True
             if rest := self._end_of_body():
                 yield rest
 
     def __enter__(self) -> None:
         self._reader = threading.get_ident()
+        self._waiting = True
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._reader = 0
+        self._waiting = False
         if exc is not None:
             self._interrupted(exc)
 
@@ -107,10 +112,10 @@ class Tap:
         A caller may do so while it handles an exception of its own, which is no fault of the stream; only a generator
         that is being closed or collected counts.
         """
-        if self._reader == threading.get_ident():
-            return  # the end of the body, which `through` is about to see
-        if self._reader:
-            self._closed_elsewhere = True  # another thread closes; the one that reads will get an error for it
+        if self._waiting:
+            # the end of the body, which `through` is about to see; or another thread, and the one that reads will get
+            # an error for it
+            self._closed_elsewhere |= self._reader != threading.get_ident()
             return
         collected = isinstance(sys.exc_info()[1], GeneratorExit)
         self._interrupted(GeneratorExit() if collected else None)
@@ -120,15 +125,15 @@ class Tap:
     def _observed(self, data: bytes) -> bytes:
         call = self._call
         try:
-            # by far the most frequent piece of a stream: exactly one whole event, after the first, that says no usage
+            # by far the most frequent piece of a stream: whole events, after the first, of which none says a usage
             if (
                 call.chunks
                 and data.endswith(b"}\n\n")
                 and not self._events.incomplete
-                and data.find(b"\n\n") == len(data) - 2
-                and self._provider.dull(data, call.request)
+                and self._dull(data, call.request)
+                and (events := data.count(b"\n\n"))
             ):
-                call.chunk_arrived()
+                call.chunks += events
                 return data
             if not self._begun and (first := data.lstrip()[:1]):
                 self._begun = True
@@ -152,15 +157,17 @@ class Tap:
     def _observe_event(self, event: bytes) -> Any:
         """Observe one event, and return what it says if it says anything of note."""
         call = self._call
-        if call.chunks and event.endswith(b"}") and self._provider.dull(event, call.request):
-            call.chunk_arrived()
+        if call.chunks and event.endswith(b"}") and self._dull(event, call.request):
+            call.chunks += 1
             return None
         payload = b"\n".join(line[5:].strip() for line in event.splitlines() if line.startswith(b"data:"))
         if payload.startswith(b"[DONE]"):
             self._done = True
         if not payload or self._done:
             return None
-        call.chunk_arrived()
+        if not call.chunks:
+            call.first_chunk()
+        call.chunks += 1
         try:
             said = json.loads(payload)
         except ValueError:
@@ -172,7 +179,7 @@ class Tap:
     # -- how it ends
 
     def _end_of_body(self) -> bytes:
-        self._reader = 0
+        self._waiting = False
         rest = b""
         outcome: Outcome | None = None
         error: Error | None = None

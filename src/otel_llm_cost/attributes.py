@@ -39,10 +39,6 @@ ATTEMPT_EVENT: Final = "gen_ai.client.attempt"
 ATTEMPT_NUMBER: Final = "llm_cost.attempt.number"
 ATTEMPT_WAIT: Final = "llm_cost.attempt.wait"
 
-COST_AMOUNT: Final = "gen_ai.usage.cost.amount"
-COST_CURRENCY: Final = "gen_ai.usage.cost.currency"
-COST_SOURCE: Final = "gen_ai.usage.cost.source"
-
 METRIC_DURATION: Final = "gen_ai.client.operation.duration"
 METRIC_TOKENS: Final = "gen_ai.client.token.usage"
 METRIC_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"

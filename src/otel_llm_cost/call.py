@@ -55,14 +55,12 @@ class OpenCall:
 
     __slots__ = (
         "__weakref__",
-        "_failed",
         "_first_chunk_at",
         "_pending",
         "_process",
         "_sent",
         "_span",
         "_started",
-        "_tags",
         "_telemetry",
         "_unclaimed",
         "chunks",
@@ -81,12 +79,10 @@ class OpenCall:
         self.chunks = 0
         self.http: Any = None
         """The HTTP response of the latest try, kept only while the SDK's request is under way."""
-        self._tags = tags
         self._telemetry = telemetry
         self._unclaimed = [None]
         self._process = os.getpid()
         self._sent = 0
-        self._failed: list[Attempt] = []
         self._pending: tuple[Attempt, float, int] | None = None
         self._first_chunk_at = 0.0
         start = names.encode_request(request)

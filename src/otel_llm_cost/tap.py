@@ -104,7 +104,8 @@ class Tap:
     ) -> None:
         self._waiting = False
         if exc is not None:
-            self._interrupted(exc)
+            with quietly("end a stream"):
+                self._interrupted(exc)
 
     def closing(self) -> None:
         """The response is being closed: at the end of its body, by the SDK after the last event, or by the caller.
@@ -118,7 +119,8 @@ class Tap:
             self._closed_elsewhere |= self._reader != threading.get_ident()
             return
         collected = isinstance(sys.exc_info()[1], GeneratorExit)
-        self._interrupted(GeneratorExit() if collected else None)
+        with quietly("end a stream"):
+            self._interrupted(GeneratorExit() if collected else None)
 
     # -- what passes
 

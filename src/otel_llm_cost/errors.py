@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .record import ErrorClass
+from .record import Error, ErrorClass
 
 _BY_STATUS: dict[int, ErrorClass] = {
     401: "auth",
@@ -60,6 +60,12 @@ def classify(status: int | None = None, code: str = "", exception: str = "") -> 
     if status is not None and status >= 400:
         return _BY_STATUS.get(status) or ("server" if status >= 500 else "bad_request")
     return _by_word(exception) or "unknown"
+
+
+def of_exception(exception: BaseException) -> Error:
+    """A failure of which nothing is known but the exception's name."""
+    name = type(exception).__name__
+    return Error(type=name, error_class=classify(exception=name))
 
 
 def _by_word(text: str) -> ErrorClass | None:

@@ -16,10 +16,11 @@ import wrapt
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
+from .attempts import Sender
 from .attributes import SCHEMA_URL
 from .call import Telemetry
 from .providers import openai
-from .wrap import Sender, Settings, Waist
+from .wrap import Settings, Waist
 
 log = logging.getLogger(__name__)
 

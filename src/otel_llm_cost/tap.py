@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from . import reaper
 from .call import OpenCall
-from .errors import classify
+from .errors import of_exception
 from .events import Events
 from .provider import Provider
 from .quiet import quietly
@@ -209,17 +209,16 @@ class Tap:
 
     def _interrupted(self, exc: BaseException | None) -> None:
         """The answer ended before its body did: an SDK stops at the last event, a caller wherever it likes."""
-        stopped = exc is None or isinstance(exc, GeneratorExit)
         outcome: Outcome
         error = None
+        stopped = exc is None or isinstance(exc, GeneratorExit)
         if self._done or (stopped and self._finished()):
             outcome = "completed"
-        elif stopped:
+        elif exc is None or isinstance(exc, GeneratorExit):
             error = self._fault()
             outcome = "broken" if error else ("cancelled" if exc is None else "abandoned")
         else:
-            name = type(exc).__name__
-            error = Error(type=name, error_class=classify(exception=name))
+            error = of_exception(exc)
             cancelled = error.error_class == "cancelled" or self._closed_elsewhere
             outcome = "cancelled" if cancelled else "broken"
         self._end(outcome, error, later=isinstance(exc, GeneratorExit))

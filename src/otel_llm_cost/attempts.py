@@ -1,0 +1,65 @@
+"""Each try that an SDK makes of a call, seen at the public `send` of the HTTP client.
+
+Without it (an SDK that sends otherwise) a call loses its attempts and nothing else.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from opentelemetry import context as otel_context
+
+from .call import CURRENT_CALL, OpenCall
+from .errors import classify, of_exception
+from .quiet import quietly
+from .record import Error
+
+
+class Sender:
+    """Observes the HTTP client's `send`: one passage is one try of the call under way, if there is one."""
+
+    def sync(self, wrapped: Any, _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """wrapt wrapper of a synchronous `send`."""
+        with _Try(args) as attempt:
+            attempt.response = wrapped(*args, **kwargs)
+        return attempt.response
+
+    async def asynchronous(self, wrapped: Any, _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """wrapt wrapper of an asynchronous `send`."""
+        with _Try(args) as attempt:
+            attempt.response = await wrapped(*args, **kwargs)
+        return attempt.response
+
+
+class _Try:
+    __slots__ = ("_call", "response")
+
+    def __init__(self, args: tuple[Any, ...]) -> None:
+        self.response: Any = None
+        self._call: OpenCall | None = None
+        with quietly("see a try"):
+            call = otel_context.get_value(CURRENT_CALL)
+            # a token exchange on the way is no try of the call
+            if isinstance(call, OpenCall) and not call.closed and args[0].url.path.endswith(call.path):
+                self._call = call
+                call.sending()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        call = self._call
+        if call is None:
+            return
+        with quietly("see a try"):
+            if exc is not None:
+                call.try_failed(of_exception(exc))
+                return
+            call.http = self.response
+            status, headers = self.response.status_code, self.response.headers
+            call.request_id = headers.get("x-request-id") or headers.get("request-id")
+            if status >= 400:
+                call.try_failed(Error(type=str(status), error_class=classify(status), status_code=status))

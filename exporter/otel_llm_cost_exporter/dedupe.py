@@ -4,7 +4,9 @@ The same call can arrive more than once: an export is retried, a framework's spa
 instrumentations watch one SDK.  A span that was seen before is dropped.  A different span of a call that has been
 billed is kept, so that nothing is hidden, and set aside with the reason, so that sums over counted rows are right:
 
-- `fetch_response`      a stored response was read again; it was billed when it was made
+- `fetch_response`      a stored response was read again; it was billed when it was made.  One that was made in the
+  background told nobody what it used when it was asked for: there our own instrumentation says so on the fetch
+- `not_billed`          the provider asks nothing for it: counting tokens, moderation
 - `parent_of_billed`    a span somewhere below it carries usage, and the deepest span wins
 - `duplicate_response`  the same response id of the same provider was billed from another span
 
@@ -24,13 +26,21 @@ from .rows import LONGEST_TEXT
 
 RECALL: Final = """
 SELECT trace_id, span_id, parent_span_id, provider, response_id, counted,
-    price_reason NOT IN ('bad_usage', 'no_usage', 'failed') AND operation != 'fetch_response' AS carries_usage
+    price_reason NOT IN ('bad_usage', 'no_usage', 'failed')
+        AND (operation != 'fetch_response' OR counted) AS carries_usage
 FROM llm_calls
 WHERE received_at >= (SELECT max(received_at) FROM llm_calls) - INTERVAL 1 HOUR
 ORDER BY received_at DESC
 LIMIT {size:UInt32}
 """
 """What was stored last, newest first; the hour keeps a large table from being read as a whole."""
+
+BILLED: Final = """
+SELECT DISTINCT provider, response_id FROM llm_calls WHERE response_id IN {ids:Array(String)} AND counted
+"""
+"""Which of these responses have been billed, whenever that was; the table has an index on them."""
+_OURS: Final = "otel_llm_cost"
+_FREE: Final = frozenset({"count_tokens", "moderation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,23 @@ class _Recent:
 
 def carries_usage(call: Arrived) -> bool:
     """Whether the span says what was used, believably, so that it can be billed."""
-    response, operation = call.call.response, call.call.request.operation
-    return response.usage is not None and not call.bad_usage and operation != "fetch_response"
+    usage, operation = call.call.response.usage, call.call.request.operation
+    if usage is None or call.bad_usage or operation in _FREE:
+        return False
+    return operation != "fetch_response" or call.scope_name == _OURS
+
+
+def billed_long_ago(calls: Iterable[Arrived]) -> list[str]:
+    """The response ids of calls that may have been billed before any window: read from a batch, or fetched again."""
+    return sorted(
+        {
+            key[1]
+            for call in calls
+            if (call.call.request.batch or call.call.request.operation == "fetch_response")
+            and carries_usage(call)
+            and (key := _response_key(call)) is not None
+        }
+    )
 
 
 def _response_key(call: Arrived) -> tuple[str, str] | None:
@@ -118,8 +143,15 @@ class Window:
             (row["provider"], row["response_id"]) for row in billed if row["counted"] and row["response_id"]
         )
 
+    def remember_billed(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take note of responses that `BILLED` found."""
+        self._responses.add((row["provider"], row["response_id"]) for row in rows)
+
     def _reason(self, call: Arrived, parents: Mapping[bytes, None], billed: set[tuple[str, str]]) -> str:
-        if call.call.request.operation == "fetch_response":
+        operation = call.call.request.operation
+        if operation in _FREE:
+            return "not_billed"
+        if operation == "fetch_response" and not carries_usage(call):
             return "fetch_response"
         if call.key in parents or call.key in self._parents.keys:
             return "parent_of_billed"

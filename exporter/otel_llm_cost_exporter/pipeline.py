@@ -19,7 +19,7 @@ from otel_llm_cost.record import Call, Usage
 
 from .commit import Inserts, commit
 from .decode import MOST_SPANS, Arrived
-from .dedupe import RECALL, Window
+from .dedupe import BILLED, RECALL, Window, billed_long_ago
 from .rows import LONGEST_TEXT, MOST_MONEY, PricedCall
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ _NOTHING_USED: Final = (Usage(), Usage(estimated=True), Usage(estimated=False))
 _MOST_WARNINGS: Final = 1_000
 _SMALLEST_WINDOW: Final = 2 * MOST_SPANS
 """Calls.  The largest request must be remembered whole, and another with it, or sent again it is billed again."""
+_MOST_IDS: Final = 2_000
+"""Response ids of one question to the store."""
 _OTHER_RATES: Final = frozenset({"flex", "priority"})
 """Tiers that can be asked for, are not always served, and have a rate of their own."""
 
@@ -73,10 +75,15 @@ class Pipeline:
         self._window = Window(window)
         self._warned: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
+        self._asks: Asks | None = None
 
     def recall(self, store: Asks) -> None:
-        """Remember what the store took last, so that what is sent again after a restart is not billed again."""
+        """Remember what the store took last, so that what is sent again after a restart is not billed again.
+
+        The store is also asked later, about calls that may have been billed days ago.
+        """
         with self._lock:
+            self._asks = store
             self._window.recall(store.query(RECALL, {"size": self._window.size}))
 
     def write(self, calls: Sequence[Arrived]) -> int:
@@ -87,6 +94,7 @@ class Pipeline:
         """As `write`, but the keys of the refused spans."""
         refused: set[bytes] = set()
         with self._lock:
+            self._ask_about(billed_long_ago(calls))
             judged = self._window.judge(calls)
             self.counters.dropped_as_seen += judged.dropped
             priced = [PricedCall(call, self._price(call), reason) for call, reason in judged.kept]
@@ -98,6 +106,11 @@ class Pipeline:
                     refused.update(call.arrived.key for call in part.calls)
             self.counters.refused += len(refused)
         return refused
+
+    def _ask_about(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids) if self._asks else 0, _MOST_IDS):
+            part = ids[start : start + _MOST_IDS]
+            self._window.remember_billed(self._asks.query(BILLED, {"ids": part}) if self._asks else ())
 
     def _price(self, call: Arrived) -> Cost:
         try:

@@ -41,8 +41,9 @@ class _Try:
         with quietly("see a try"):
             call = otel_context.get_value(CURRENT_CALL)
             # a token exchange on the way is no try of the call
-            if isinstance(call, OpenCall) and not call.closed and args[0].url.path.endswith(call.path):
+            if isinstance(call, OpenCall) and not call.closed and _is_try(call, args[0]):
                 self._call = call
+                call.trying = True
                 call.sending()
 
     def __enter__(self) -> Self:
@@ -54,6 +55,7 @@ class _Try:
         call = self._call
         if call is None:
             return
+        call.trying = False
         with quietly("see a try"):
             if exc is not None:
                 call.try_failed(of_exception(exc))
@@ -63,3 +65,10 @@ class _Try:
             call.request_id = headers.get("x-request-id") or headers.get("request-id")
             if status >= 400:
                 call.try_failed(Error(type=str(status), error_class=classify(status), status_code=status))
+
+
+def _is_try(call: OpenCall, request: Any) -> bool:
+    """Some clients send to another path than they were asked for (Bedrock, Vertex); Stainless marks its tries."""
+    if call.path is None or call.trying:  # others tell of its tries; or a client sends through another client
+        return False
+    return bool(request.url.path.endswith(call.path)) or "x-stainless-retry-count" in request.headers

@@ -39,6 +39,14 @@ ATTEMPT_EVENT: Final = "gen_ai.client.attempt"
 ATTEMPT_NUMBER: Final = "llm_cost.attempt.number"
 ATTEMPT_WAIT: Final = "llm_cost.attempt.wait"
 
+SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+CONTENT_EVENT: Final = "gen_ai.client.inference.operation.details"
+PROMPT_FINGERPRINT: Final = "llm_cost.prompt.fingerprint"
+PROMPT_EMBEDDING: Final = "llm_cost.prompt.embedding"
+PROMPT_EMBEDDING_MODEL: Final = "llm_cost.prompt.embedding_model"
+
 METRIC_DURATION: Final = "gen_ai.client.operation.duration"
 METRIC_TOKENS: Final = "gen_ai.client.token.usage"
 METRIC_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
@@ -128,6 +136,7 @@ _REQUEST = (
     ("gen_ai.prompt.version", "prompt_version", _text),
     ("llm_cost.request.service_tier", "service_tier", _text),
     ("llm_cost.batch", "batch", _flag),
+    (PROMPT_FINGERPRINT, "prompt_fingerprint", _text),
 )
 
 _RESPONSE = (
@@ -166,7 +175,9 @@ _USAGE = (
     ("llm_cost.usage.code_execution.requests", "code_execution_requests", _count),
     ("llm_cost.usage.file_search.requests", "file_search_requests", _count),
     ("llm_cost.usage.grounding.requests", "grounding_requests", _count),
+    ("llm_cost.usage.tool_use.input_tokens", "tool_use_input_tokens", _count),
     ("llm_cost.usage.estimated", "estimated", _flag),
+    ("llm_cost.usage.estimated_counts", "estimated_counts", _texts),
 )
 
 _TAGS = (

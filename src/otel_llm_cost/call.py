@@ -10,30 +10,41 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry._logs import Logger, LogRecord, SeverityNumber
 from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from . import attributes as names
 from . import reaper
+from .capture import NOTHING_ASKED, Asked, Capture
+from .content import Message, Said, assembled
+from .provider import Provider
 from .quiet import quietly
-from .record import NOTHING, Attempt, Call, Error, Outcome, Request, Response, Tags, fold
+from .record import NOTHING, Attempt, Call, Error, Outcome, Request, Response, Tags, Usage, fold
+from .seen import KEPT, Seen, completed_by_estimate
 
 CURRENT_CALL: Final = otel_context.create_key("otel_llm_cost_call")
 _DURATION_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKEN_BUCKETS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 _CHUNK_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _NO_TAGS = Tags()
+_FINGERPRINT = Capture()
+_MOST_CONTENT = 4 << 20
+"""Bytes of a stream that are kept when its content is captured."""
 
 
 class Telemetry:
-    """Where calls are reported: one tracer and the four histograms of the GenAI conventions."""
+    """Where calls are reported: one tracer, the four histograms of the GenAI conventions, a logger for content."""
 
-    def __init__(self, tracer: Tracer, meter: Meter) -> None:
+    def __init__(self, tracer: Tracer, meter: Meter, logger: Logger | None = None, capture: Capture = _FINGERPRINT):
         self.tracer = tracer
+        self.logger = logger
+        self.capture = capture
         self.duration = _histogram(meter, names.METRIC_DURATION, "s", "Duration of a GenAI call", _DURATION_BUCKETS)
         self.tokens = _histogram(meter, names.METRIC_TOKENS, "{token}", "Tokens used by a GenAI call", _TOKEN_BUCKETS)
         self.first_chunk = _histogram(
@@ -42,6 +53,26 @@ class Telemetry:
         self.per_chunk = _histogram(
             meter, names.METRIC_PER_CHUNK, "s", "Mean time per chunk after the first", _CHUNK_BUCKETS
         )
+
+    def record_usage(self, usage: Usage, labels: dict[str, Any]) -> None:
+        """The tokens that were said to be used."""
+        for kind, tokens in (("input", usage.input_tokens), ("output", usage.output_tokens)):
+            if tokens is not None:
+                self.tokens.record(tokens, {**labels, names.TOKEN_TYPE: kind})
+
+    def record_tokens(self, request: Request, response: Response) -> None:
+        """The same for a call of which only the result is known."""
+        if response.usage is not None:
+            self.record_usage(response.usage, _labels(request, response))
+
+
+def _labels(request: Request, response: Response) -> dict[str, Any]:
+    labels: dict[str, Any] = {names.OPERATION: request.operation, names.PROVIDER: request.provider}
+    if request.model:
+        labels[names.REQUEST_MODEL] = request.model
+    if response.model:
+        labels[names.RESPONSE_MODEL] = response.model
+    return labels
 
 
 def _histogram(meter: Meter, name: str, unit: str, description: str, buckets: tuple[float, ...]) -> Histogram:
@@ -55,6 +86,8 @@ class OpenCall:
 
     __slots__ = (
         "__weakref__",
+        "_answer",
+        "_asked",
         "_first_chunk_at",
         "_pending",
         "_process",
@@ -69,9 +102,19 @@ class OpenCall:
         "request",
         "request_id",
         "response",
+        "seen",
+        "trying",
     )
 
-    def __init__(self, telemetry: Telemetry, request: Request, path: str, tags: Tags = _NO_TAGS) -> None:
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        request: Request,
+        path: str | None,
+        tags: Tags = _NO_TAGS,
+        asked: Asked = NOTHING_ASKED,
+    ) -> None:
+        """`path` is how the HTTP client's tries of this call are known; None where others tell of them."""
         self.request = request
         self.response = NOTHING
         self.request_id: str | None = None
@@ -79,6 +122,10 @@ class OpenCall:
         self.chunks = 0
         self.http: Any = None
         """The HTTP response of the latest try, kept only while the SDK's request is under way."""
+        self.seen: Seen = _UNSEEN
+        self.trying = False
+        self._answer: list[Message] = []
+        self._asked = asked
         self._telemetry = telemetry
         self._unclaimed = [None]
         self._process = os.getpid()
@@ -86,8 +133,10 @@ class OpenCall:
         self._pending: tuple[Attempt, float, int] | None = None
         self._first_chunk_at = 0.0
         start = names.encode_request(request)
-        if tags is not _NO_TAGS:
+        if tags != _NO_TAGS:
             start |= names.encode_tags(tags)
+        if asked.fingerprint is not None:
+            start[names.PROMPT_FINGERPRINT] = asked.fingerprint
         name = f"{request.operation} {request.model}" if request.model else str(request.operation)
         self._span: Span = telemetry.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=start)
         self._started = time.perf_counter()
@@ -106,6 +155,16 @@ class OpenCall:
     def observe(self, part: Response) -> None:
         """Fold one more part of the answer in."""
         self.response = fold(self.response, part)
+
+    def answered(self, provider: Provider, body: Any) -> None:
+        """Observe a whole answer."""
+        self.observe(provider.response(body, self.request))
+        if self._telemetry.capture.content:
+            self._answer = provider.answer(body)
+
+    def streams(self, read: Callable[[list[Any]], Iterable[Said]]) -> None:
+        """The answer comes in pieces, which `read` can make sense of."""
+        self.seen = Seen(read, _MOST_CONTENT if self._telemetry.capture.content else KEPT)
 
     def first_chunk(self) -> None:
         """The first chunk of the stream is here; `chunks` counts it and all that follow."""
@@ -134,15 +193,18 @@ class OpenCall:
 
     def close(self, outcome: Outcome | None = None, error: Error | None = None) -> None:
         """End the span and record the metrics, once.  A stream passes its outcome, a whole call none."""
-        if getattr(_inside, "close", False):
-            self.close_later(outcome, error)  # a destructor struck while another call was being closed
+        if getattr(_inside, "close", False) or self._telemetry.capture.embed is not None:
+            # a destructor struck while another call was being closed; or an embedding is to be computed, which is no
+            # work for the caller's thread
+            self.close_later(outcome, error)
         elif self._claim():
-            self._finish(outcome, error)
+            self._finish(outcome, error, time.perf_counter(), time.time_ns())
 
     def close_later(self, outcome: Outcome | None = None, error: Error | None = None) -> None:
         """As `close`, in another thread; for destructors and collected generators, see `reaper`."""
         if self._claim():
-            reaper.leave(lambda: self._finish(outcome, error))
+            ended, at = time.perf_counter(), time.time_ns()
+            reaper.leave(lambda: self._finish(outcome, error, ended, at))
 
     def _claim(self) -> bool:
         """Whether the end is ours to make.  A forked child leaves its parent's calls to the parent."""
@@ -154,21 +216,46 @@ class OpenCall:
             return False
         return True
 
-    def _finish(self, outcome: Outcome | None, error: Error | None) -> None:
-        ended = time.perf_counter()
+    def _finish(self, outcome: Outcome | None, error: Error | None, ended: float, at: int) -> None:
         _inside.close = True
         try:
             with quietly("report a call"):
                 self._flush_attempt(None)
+                if outcome is not None and outcome != "completed" and self.chunks:
+                    with quietly("estimate a cut stream"):
+                        self._estimate()
                 call = self._closed(outcome, error or self.response.error)
                 self._span.set_attributes(names.encode_closing(call, self.request_id))
                 if call.error is not None:
                     self._span.set_status(Status(StatusCode.ERROR, call.error.type))
                 self._measure(call, ended)
+                self._tell(call, at)
             with quietly("end a span"):
-                self._span.end()
+                self._span.end(at)
         finally:
             _inside.close = False
+            self.seen = _UNSEEN
+
+    def _estimate(self) -> None:
+        said = self.response.usage
+        if said is None or said.output_tokens is None:
+            self.response = completed_by_estimate(self.response, self._asked.input_tokens, self.seen.output_tokens())
+
+    def _tell(self, call: Call, at: int) -> None:
+        """Report what was said, as far as the user asked for it."""
+        capture = self._telemetry.capture
+        if capture.embed is not None:
+            with quietly("embed a prompt"):
+                self._span.set_attributes(capture.embedding(self._asked.text))
+        if not capture.content:
+            return
+        reasons = call.response.finish_reasons
+        answer = self._answer or assembled(self.seen.said(), reasons[0][1] if reasons else call.outcome)
+        content = {**(self._asked.content or {}), **capture.answered(answer)}
+        if capture.on_span:
+            self._span.set_attributes(content)
+        if capture.on_event and self._telemetry.logger is not None:
+            self._telemetry.logger.emit(_content_event(call, content, self._span, at))
 
     def _closed(self, outcome: Outcome | None, error: Error | None) -> Call:
         first = self._first_chunk_at - self._started if self.chunks else None
@@ -182,16 +269,9 @@ class OpenCall:
         )
 
     def _measure(self, call: Call, ended: float) -> None:
-        request, usage, to = call.request, call.response.usage, self._telemetry
-        labels: dict[str, Any] = {names.OPERATION: request.operation, names.PROVIDER: request.provider}
-        if request.model:
-            labels[names.REQUEST_MODEL] = request.model
-        if call.response.model:
-            labels[names.RESPONSE_MODEL] = call.response.model
+        to, usage, labels = self._telemetry, call.response.usage, _labels(call.request, call.response)
         if usage is not None:
-            for kind, tokens in (("input", usage.input_tokens), ("output", usage.output_tokens)):
-                if tokens is not None:
-                    to.tokens.record(tokens, {**labels, names.TOKEN_TYPE: kind})
+            to.record_usage(usage, labels)
         if self.chunks:
             to.first_chunk.record(self._first_chunk_at - self._started, labels)
         if self.chunks > 1:
@@ -201,4 +281,17 @@ class OpenCall:
         to.duration.record(ended - self._started, labels)
 
 
+def _content_event(call: Call, content: dict[str, str], span: Span, at: int) -> LogRecord:
+    return LogRecord(
+        timestamp=at,
+        observed_timestamp=at,
+        context=trace.set_span_in_context(span),
+        severity_number=SeverityNumber.INFO,
+        event_name=names.CONTENT_EVENT,
+        attributes={**names.encode_request(call.request), **names.encode_closing(call), **content},
+    )
+
+
+_UNSEEN: Final = Seen(lambda _pieces: [], 0)
+"""Of a call that does not stream."""
 _inside = threading.local()

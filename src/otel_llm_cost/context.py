@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from functools import wraps
@@ -21,6 +21,7 @@ _BAGGAGE: Final = {
     "user.id": "user",
     "session.id": "session",
 }
+_CALL_TAGS: Final = frozenset({"project", "feature", "user", "session"})
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -32,6 +33,38 @@ def current_tags() -> Tags:
         if field is not None and isinstance(value, str) and getattr(tags, field) is None:
             tags = tags._replace(**{field: value})  # type: ignore[arg-type]  # the four fields are texts
     return tags
+
+
+def tags_of_call(tags: Tags, headers: Mapping[str, str], body: Mapping[str, Any]) -> Tags:
+    """The tags of one call: what the call itself says wins over what is in force around it.
+
+    A call says them in its own headers (`extra_headers={"x-llm-cost-feature": …, "x-llm-cost-tag-tenant": …}`), in the
+    `metadata` of its body (`{"llm_cost.feature": …, "llm_cost.tag.tenant": …}`), or in Gemini's `labels`, which allow
+    no dot (`llm_cost_feature`).
+    """
+    said: dict[str, str] = {}
+    for field in ("metadata", "labels"):
+        if isinstance(given := body.get(field), Mapping):
+            said |= _own(given, ("llm_cost.", "llm_cost_"))
+    if headers:
+        said |= _own(headers, ("x-llm-cost-",))
+    if not said:
+        return tags
+    known = {field: said.pop(field) for field in _CALL_TAGS & said.keys()}
+    extra = {name[4:]: value for name, value in said.items() if name[:4] in ("tag.", "tag_", "tag-") and name[4:]}
+    return tags._replace(**known, extra=tuple(sorted({**dict(tags.extra), **extra}.items())))
+
+
+def _own(given: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[str, str]:
+    """What stands under one of our prefixes, without it."""
+    found = {}
+    for name, value in given.items():
+        if isinstance(name, str) and isinstance(value, str):
+            lower = name.lower()
+            prefix = next((p for p in prefixes if lower.startswith(p)), None)
+            if prefix:
+                found[lower[len(prefix) :]] = value
+    return found
 
 
 class tags:  # noqa: N801  # reads as a word of the language: `with tags(…):`

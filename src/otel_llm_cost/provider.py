@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
+from .content import Message, Prompt, Said
 from .record import Error, Request, Response
 
 
@@ -22,6 +23,16 @@ class Wire:
     port: int | None
     client: str
     """The names of the client's class and of its bases, space-separated."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What the caller sends with this one call, names in lower case; not the client's own headers."""
+
+
+class Result(NamedTuple):
+    """One call of a batch, as its result tells it; `made_at` is when the provider made it, in seconds since 1970."""
+
+    request: Request
+    response: Response
+    made_at: float | None = None
 
 
 class Provider(Protocol):
@@ -59,3 +70,21 @@ class Provider(Protocol):
 
     def is_usage_only(self, event: Any) -> bool:
         """True for the extra event that the option causes and that the caller did not ask for."""
+
+    def download(self, wire: Wire, provider: str | None) -> Request | None:
+        """What a request asks for whose answer may hold the results of a batch; None for any other request.
+
+        Such a request is no call: it has no span of its own, and its results are reported one by one.
+        """
+
+    def results(self, document: Any, request: Request) -> list[Result]:
+        """The calls that one JSON document of such an answer reports: a line of it, or the whole."""
+
+    def prompt(self, body: Mapping[str, Any]) -> Prompt:
+        """What a request's body tells the model."""
+
+    def answer(self, body: Any) -> list[Message]:
+        """What the model says in a whole answer."""
+
+    def said(self, event: Any) -> list[Said]:
+        """What the model says in one parsed stream event."""

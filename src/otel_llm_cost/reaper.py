@@ -36,9 +36,14 @@ _process = 0
 
 
 def watch(call: Open) -> None:
-    """A stream is open.  Makes sure that this process (a fork has none of its parent's threads) has its thread."""
-    global _process
+    """A stream is open: it ends with the program, if not before."""
     _open.add(call)
+    start()
+
+
+def start() -> None:
+    """Makes sure that this process (a fork has none of its parent's threads) has its thread."""
+    global _process
     if _process == os.getpid():
         return
     with _starting:

@@ -63,7 +63,11 @@ class Usage(NamedTuple):
     code_execution_requests: int | None = None
     file_search_requests: int | None = None
     grounding_requests: int | None = None
+    tool_use_input_tokens: int | None = None
+    """Input that a built-in tool of the provider fed to the model; it has no price of its own."""
     estimated: bool | None = None
+    estimated_counts: tuple[str, ...] | None = None
+    """Which of the counts above are estimates of ours, because the provider's never came."""
 
 
 class Request(NamedTuple):
@@ -94,6 +98,8 @@ class Request(NamedTuple):
     prompt_version: str | None = None
     service_tier: str | None = None
     batch: bool | None = None
+    prompt_fingerprint: str | None = None
+    """What equal prompts have in common, without the prompt: see `fingerprint`."""
 
 
 class Error(NamedTuple):

@@ -11,65 +11,35 @@ the caller did not.
 from __future__ import annotations
 
 import json
-import sys
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import TracebackType
+from functools import partial
 from typing import Any, Final
 
-from . import reaper
 from .call import OpenCall
-from .errors import of_exception
+from .content import Said
 from .events import Events
 from .provider import Provider
 from .quiet import quietly
 from .record import Error, Outcome
+from .stream import Reading
 
 MAX_BODY: Final = 32 << 20
 """Bytes of a whole answer that are kept to be read; a larger one goes by unread."""
 
 
-class Tap:
-    """Reads along with the caller.  When it is collected before the end, its call ends as abandoned."""
+class Tap(Reading):
+    """A reading of the bytes of an HTTP response."""
 
-    __slots__ = (
-        "_begun",
-        "_call",
-        "_closed_elsewhere",
-        "_done",
-        "_dull",
-        "_events",
-        "_malformed",
-        "_provider",
-        "_reader",
-        "_size",
-        "_status",
-        "_waiting",
-        "_whole",
-        "release",
-    )
+    __slots__ = ("__weakref__", "_begun", "_dull", "_events", "_size", "_whole", "release")
 
     def __init__(self, call: OpenCall, provider: Provider, *, status: int, drop_usage: bool) -> None:
-        self._call = call
-        self._provider = provider
+        super().__init__(call, provider, partial(_said_in, provider), status=status)
         self._dull = provider.dull
-        self._status = status
         self._events = Events(self._keeps if drop_usage else None, self._observe_event)
         self._whole: list[bytes] | None = None if call.request.stream else []
         self._size = 0
         self._begun = not call.request.stream
-        self._waiting = False  # for the next bytes; otherwise the caller has the word
-        self._reader = 0  # the thread that began to read
-        self._done = False
-        self._malformed = False
-        self._closed_elsewhere = False
         self.release: Callable[[], None] = _nothing
-        reaper.watch(call)
-
-    def __del__(self) -> None:
-        call = getattr(self, "_call", None)
-        if call is not None:
-            call.close_later("abandoned")
 
     # -- the caller's iterators
 
@@ -95,37 +65,11 @@ class Tap:
             if rest := self._end_of_body():
                 yield rest
 
-    def __enter__(self) -> None:
-        self._reader = threading.get_ident()
-        self._waiting = True
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._waiting = False
-        if exc is not None:
-            with quietly("end a stream"):
-                self._interrupted(exc)
-
-    def closing(self) -> None:
-        """The response is being closed: at the end of its body, by the SDK after the last event, or by the caller.
-
-        A caller may do so while it handles an exception of its own, which is no fault of the stream; only a generator
-        that is being closed or collected counts.
-        """
-        if self._waiting:
-            # the end of the body, which `through` is about to see; or another thread, and the one that reads will get
-            # an error for it
-            self._closed_elsewhere |= self._reader != threading.get_ident()
-            return
-        collected = isinstance(sys.exc_info()[1], GeneratorExit)
-        with quietly("end a stream"):
-            self._interrupted(GeneratorExit() if collected else None)
-
     # -- what passes
 
     def _observed(self, data: bytes) -> bytes:
         call = self._call
+        call.seen.add(data, len(data))
         try:
             # by far the most frequent piece of a stream: whole events, after the first, of which none says a usage
             if (
@@ -162,7 +106,7 @@ class Tap:
         if call.chunks and event.endswith(b"}") and self._dull(event, call.request):
             call.chunks += 1
             return None
-        payload = b"\n".join(line[5:].strip() for line in event.splitlines() if line.startswith(b"data:"))
+        payload = _data(event)
         if payload.startswith(b"[DONE]"):
             self._done = True
         if not payload or self._done:
@@ -175,58 +119,27 @@ class Tap:
         except ValueError:
             self._malformed = True
             return None
-        call.observe(self._provider.chunk(said, call.request))
+        self._event(said)
         return said
 
     # -- how it ends
 
     def _end_of_body(self) -> bytes:
         self._waiting = False
-        rest = b""
-        outcome: Outcome | None = None
-        error: Error | None = None
-        with quietly("end a stream"):
-            if self._whole is None:
+        if self._whole is None:
+            rest = b""
+            with quietly("end a stream"):
                 rest = self._events.rest()
-                outcome = "completed" if self._finished() else "broken"
-                error = self._fault()
-            else:
-                self._call.observe(self._provider.response(_parsed(b"".join(self._whole)), self._call.request))
-                error = self._fault()
-        self._end(outcome, error)
-        return rest
-
-    def _finished(self) -> bool:
-        response = self._call.response
-        return response.error is None and (self._done or response.finish_reasons is not None)
-
-    def _fault(self) -> Error | None:
-        """The failure that the stream itself told, under the HTTP status that it came with."""
-        if self._malformed:
-            return Error(type="JSONDecodeError")
-        told = self._call.response.error
-        return told._replace(status_code=self._status) if told is not None else None
-
-    def _interrupted(self, exc: BaseException | None) -> None:
-        """The answer ended before its body did: an SDK stops at the last event, a caller wherever it likes."""
-        outcome: Outcome
-        error = None
-        stopped = exc is None or isinstance(exc, GeneratorExit)
-        if self._done or (stopped and self._finished()):
-            outcome = "completed"
-        elif exc is None or isinstance(exc, GeneratorExit):
-            error = self._fault()
-            outcome = "broken" if error else ("cancelled" if exc is None else "abandoned")
-        else:
-            error = of_exception(exc)
-            cancelled = error.error_class == "cancelled" or self._closed_elsewhere
-            outcome = "cancelled" if cancelled else "broken"
-        self._end(outcome, error, later=isinstance(exc, GeneratorExit))
+            self._ended()
+            return rest
+        with quietly("read an answer"):
+            body = _parsed(b"".join(self._whole))
+            self._call.answered(self._provider, body)
+        self._end(None, self._fault())
+        return b""
 
     def _end(self, outcome: Outcome | None, error: Error | None, *, later: bool = False) -> None:
-        """A generator that is closed may be so by the garbage collector: its call ends elsewhere, see the reaper."""
-        end = self._call.close_later if later else self._call.close
-        end(outcome, error)
+        super()._end(outcome, error, later=later)
         self.release()
         self.release = _nothing
 
@@ -266,6 +179,25 @@ def attach(response: Any, tap: Tap, *, asynchronous: bool) -> None:
 
 def _nothing() -> None:
     return None
+
+
+def _said_in(provider: Provider, pieces: list[Any]) -> list[Said]:
+    found: list[Said] = []
+
+    def see(event: bytes) -> None:
+        said = _parsed(_data(event))
+        if said is not None:
+            found.extend(provider.said(said))
+
+    events = Events(None, see)
+    for piece in pieces:
+        events.feed(piece)
+    events.rest()
+    return found
+
+
+def _data(event: bytes) -> bytes:
+    return b"\n".join(line[5:].strip() for line in event.splitlines() if line.startswith(b"data:"))
 
 
 def _parsed(body: bytes) -> Any:

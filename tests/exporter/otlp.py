@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
@@ -56,12 +56,12 @@ def span(attributes: Mapping[str, Any], **fields: Any) -> Span:
     return Span(attributes=pairs(attributes), **(told | fields))
 
 
-def request(*spans: Span, resource: Mapping[str, Any] | None = None) -> ExportTraceServiceRequest:
+def request(*spans: Span, resource: Mapping[str, Any] | None = None, scope: str = "") -> ExportTraceServiceRequest:
     return ExportTraceServiceRequest(
         resource_spans=[
             ResourceSpans(
                 resource=Resource(attributes=pairs(resource or {"service.name": "shop"})),
-                scope_spans=[ScopeSpans(spans=spans)],
+                scope_spans=[ScopeSpans(scope=InstrumentationScope(name=scope), spans=spans)],
             )
         ]
     )

@@ -108,6 +108,56 @@ def test_reading_a_stored_response_again_costs_nothing(ingest: Ingest, store: St
     assert store.query("SELECT sum(calls) AS n FROM cost_hourly") == [{"n": 1}]
 
 
+def test_a_response_made_in_the_background_is_billed_once_when_it_is_fetched(ingest: Ingest, store: Store) -> None:
+    told = {"gen_ai.response.id": "r1"}
+    queued = chat(**told, **{"gen_ai.usage.input_tokens": None, "gen_ai.usage.output_tokens": None})
+    fetch = chat(**told, **{"gen_ai.operation.name": "fetch_response"})
+    polled = {**queued, "gen_ai.operation.name": "fetch_response"}
+    spans = [(queued, b"11111111"), (polled, b"22222222"), (fetch, b"33333333"), (fetch, b"44444444")]
+    for attributes, number in spans:
+        ingest.accept_request(request(span(attributes, span_id=number), scope="otel_llm_cost"))
+    assert judged(store) == [
+        ("11111111", ""),
+        ("22222222", "fetch_response"),
+        ("33333333", ""),
+        ("44444444", "duplicate_response"),
+    ]
+
+
+def test_results_of_a_batch_are_billed_once_however_late_they_are_read_again(store: Store, book: PriceBook) -> None:
+    result = chat(**{"gen_ai.response.id": "r1", "llm_cost.batch": True})
+    Pipeline(store, book).write(calls(span(result, span_id=b"11111111")))
+    days_later = Pipeline(store, book)
+    days_later.recall(_Forgetful(store))
+    days_later.write(calls(span(result, span_id=b"22222222"), span(result, span_id=b"33333333")))
+    assert judged(store) == [
+        ("11111111", ""),
+        ("22222222", "duplicate_response"),
+        ("33333333", "duplicate_response"),
+    ]
+    plain = price(book, calls(span(chat()))[0]).total
+    assert plain is not None
+    assert store.query("SELECT toString(sum(cost_output + cost_input)) AS n FROM llm_calls WHERE counted") == [
+        {"n": f"{plain / 2 / 10**12:.12f}".rstrip("0")}
+    ]
+
+
+class _Forgetful:
+    """A store whose last hour is empty."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        return [] if "INTERVAL 1 HOUR" in sql else self.store.query(sql, parameters)
+
+
+def test_counting_tokens_is_not_billed(ingest: Ingest, store: Store) -> None:
+    counted = chat(**{"gen_ai.operation.name": "count_tokens", "gen_ai.usage.output_tokens": None})
+    ingest.accept_request(request(span(counted, span_id=b"11111111")))
+    assert judged(store) == [("11111111", "not_billed")]
+
+
 def test_zeros_on_a_failed_call_are_a_failure_and_not_a_usage(ingest: Ingest, store: Store) -> None:
     zeros = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0, "error.type": "timeout"}
     ingest.accept_request(request(span(chat(**zeros))))

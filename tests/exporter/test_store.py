@@ -58,8 +58,8 @@ def test_a_changed_migration_is_refused_by_name(store: Store, monkeypatch: pytes
 
 
 def test_a_database_newer_than_the_code_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otel_llm_cost_exporter.store.packaged", lambda: packaged()[:1])
-    with pytest.raises(StoreError, match=r"newer .* 0002_cost_hourly.* Upgrade otel-llm-cost"):
+    monkeypatch.setattr("otel_llm_cost_exporter.store.packaged", lambda: packaged()[:-1])
+    with pytest.raises(StoreError, match=r"newer .* 0003_prompt_fingerprint.* Upgrade otel-llm-cost"):
         store.migrate()
 
 

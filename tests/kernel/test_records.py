@@ -23,7 +23,8 @@ def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | strategy
 
 
-usages = st.builds(Usage, **{f: optional(st.booleans() if f == "estimated" else counts) for f in Usage._fields})
+_OF_USAGE = {"estimated": st.booleans(), "estimated_counts": st.lists(st.sampled_from(Usage._fields)).map(tuple)}
+usages = st.builds(Usage, **{f: optional(_OF_USAGE.get(f, counts)) for f in Usage._fields})
 errors = st.builds(Error, type=words, error_class=st.sampled_from(get_args(ErrorClass)), status_code=optional(counts))
 reasons = st.lists(words, max_size=3).map(lambda texts: tuple(enumerate(texts)))
 scattered = st.dictionaries(st.integers(0, 4), words, min_size=1).map(lambda d: tuple(sorted(d.items())))

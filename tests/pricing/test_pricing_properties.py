@@ -23,7 +23,7 @@ from otel_llm_cost.record import Usage
 BOOK = PriceBook.vendored()
 TODAY = date(2026, 11, 1)
 PARTS = ("input", "cache_read", "cache_write", "output", "tools")
-COUNTS = [f for f in Usage._fields if f != "estimated"]
+COUNTS = [f for f in Usage._fields if not f.startswith("estimated")]
 
 
 def usage_of(said: dict[str, Any]) -> Usage:

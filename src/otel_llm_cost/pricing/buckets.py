@@ -61,9 +61,10 @@ class Quantities(NamedTuple):
 
 
 _USUAL = ("input_tokens", "output_tokens", "cache_read_input_tokens", "reasoning_output_tokens")
-_NEVER_BILLED = ("estimated", "compaction_input_tokens", "compaction_output_tokens")
+_NOT_COUNTS = ("estimated", "estimated_counts")
+_NEVER_BILLED = (*_NOT_COUNTS, "compaction_input_tokens", "compaction_output_tokens", "tool_use_input_tokens")
 _TEXT = ("text_input_tokens", "text_output_tokens", "text_cache_read_input_tokens")
-_COUNTS = tuple(name for name in Usage._fields if name != "estimated")
+_COUNTS = tuple(name for name in Usage._fields if name not in _NOT_COUNTS)
 _RARE = tuple(name for name in Usage._fields if name not in _USUAL + _NEVER_BILLED + _TEXT)
 _WRITES = tuple((f"cache_write_{ttl}", f"cache_write_{ttl}_input_tokens") for ttl in ("5m", "30m", "1h", "12h"))
 _KINDS = ("audio", "image")

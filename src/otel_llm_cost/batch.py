@@ -1,0 +1,126 @@
+"""The calls of a batch, reported when their results are downloaded: a span each, made when the provider made them.
+
+A batch is asked for in one process, runs for hours at the provider, and its results may be read in another: only the
+results say what was used.  They are read apart from the caller's thread, in the one that also ends collected streams,
+because a result file may hold fifty thousand calls.  Downloaded twice, they are reported twice; the collector tells
+them by their response ids and bills each once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from . import attributes as names
+from . import reaper
+from .call import Telemetry
+from .context import current_tags
+from .provider import Provider, Result
+from .quiet import quietly
+from .record import Call, Request, Tags
+
+_LONGEST_LINE: Final = 32 << 20
+_OBJECT: Final = b"{"
+
+
+class Download:
+    """An answer that may hold results: one JSON document, or a line of JSON for each."""
+
+    def __init__(self, telemetry: Telemetry, provider: Provider, request: Request) -> None:
+        self._telemetry = telemetry
+        self._provider = provider
+        self._request = request
+        self._tags = current_tags()
+        self._context = otel_context.get_current()
+        self._rest = b""
+        self._dead = False
+        reaper.start()
+
+    def whole(self, body: bytes | str) -> None:
+        """The answer has been read."""
+        self.feed(body.encode() if isinstance(body, str) else body)
+        self.end()
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes of it; a file of any other kind is left alone from its first byte on."""
+        if self._dead or not data:
+            return
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        self._dead = not (lines[0] if lines else self._rest).lstrip().startswith(_OBJECT)
+        if len(self._rest) > _LONGEST_LINE:
+            self._dead, self._rest = True, b""
+        elif lines and not self._dead:
+            reaper.leave(partial(self._read, lines))
+
+    def end(self) -> None:
+        """There is no more."""
+        if self._rest and not self._dead:
+            reaper.leave(partial(self._read, [self._rest]))
+        self._dead, self._rest = True, b""
+
+    def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """What the caller iterates over instead of `chunks`."""
+        for data in chunks:
+            with quietly("read the results of a batch"):
+                self.feed(data)
+            yield data
+        self.end()
+
+    async def athrough(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The same, asynchronously."""
+        async for data in chunks:
+            with quietly("read the results of a batch"):
+                self.feed(data)
+            yield data
+        self.end()
+
+    def _read(self, lines: list[bytes]) -> None:
+        for line in lines:
+            if (document := _parsed(line)) is not None:
+                with quietly("report a batch's result"):
+                    for result in self._provider.results(document, self._request):
+                        report(self._telemetry, result, self._tags, self._context)
+
+
+def report(telemetry: Telemetry, result: Result, tags: Tags, context: otel_context.Context) -> None:
+    """One call of a batch as a span and its tokens as a metric; how long it took nobody says."""
+    request, response = result.request, result.response
+    made_at = int((result.made_at or time.time()) * 1e9)
+    name = f"{request.operation} {request.model}" if request.model else str(request.operation)
+    start = names.encode_request(request) | names.encode_tags(tags)
+    span = telemetry.tracer.start_span(name, context, SpanKind.CLIENT, start, start_time=made_at)
+    span.set_attributes(names.encode_closing(Call(request=request, response=response, error=response.error)))
+    if response.error is not None:
+        span.set_status(Status(StatusCode.ERROR, response.error.type))
+    telemetry.record_tokens(request, response)
+    span.end(made_at)
+
+
+def attach(response: Any, download: Download, *, asynchronous: bool) -> None:
+    """Have an httpx or httpx2 `response` that is still to be read pass through `download`."""
+    kind = type(response)
+
+    def iter_bytes(chunk_size: int | None = None) -> Iterator[bytes]:
+        return download.through(kind.iter_bytes(response, chunk_size))
+
+    def aiter_bytes(chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        return download.athrough(kind.aiter_bytes(response, chunk_size))
+
+    if asynchronous:
+        response.aiter_bytes = aiter_bytes
+    else:
+        response.iter_bytes = iter_bytes
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line) if line.strip() else None
+    except ValueError:
+        return None

@@ -1,0 +1,152 @@
+"""One passage through an SDK's waist, whatever the SDK: open a call, send under its context, read what came of it.
+
+A waist is the one method that all of an SDK's requests pass.  Each family of SDKs has its own (see `waists`); what
+they share is here.  A `Turn` is a context manager, so that a synchronous and an asynchronous wrapper differ by the word
+`await` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+
+from .call import CURRENT_CALL, OpenCall, Telemetry
+from .capture import NOTHING_ASKED, Asked
+from .context import current_tags, tags_of_call
+from .errors import of_exception
+from .provider import Provider, Wire
+from .quiet import quietly
+from .record import Error, Request
+
+_SUPPRESSING: Final = ("suppress_instrumentation", "suppress_language_model_instrumentation")
+"""Context keys by which OpenTelemetry, and frameworks instrumented by OpenLLMetry, ask to be left alone."""
+
+
+@dataclass(slots=True)
+class Settings:
+    """What a user may set; `refusing` is what we learned: hosts and models that do not take the usage option."""
+
+    stream_usage: bool = True
+    provider_hosts: Mapping[str, str] = field(default_factory=dict)
+    """`host` or `host:port` → provider name, for gateways and proxies in front of a vendor."""
+    refusing: set[str] = field(default_factory=set)
+
+
+class Waist:
+    """What every waist has: whose wire it reads, where it reports, what the user set."""
+
+    def __init__(self, provider: Provider, telemetry: Telemetry, settings: Settings) -> None:
+        self.provider = provider
+        self.telemetry = telemetry
+        self.settings = settings
+
+    def named(self, wire: Wire) -> str | None:
+        """The name that the user gave this host."""
+        hosts = self.settings.provider_hosts
+        return (hosts.get(where(wire)) or hosts.get(wire.host)) if hosts else None
+
+
+class Turn:
+    """One passage.  `result` is what the caller gets; a subclass knows how to read it."""
+
+    __slots__ = ("_token", "_waist", "answered", "call", "download", "result")
+
+    def __init__(self, waist: Waist) -> None:
+        self.call: OpenCall | None = None
+        self.download: Request | None = None
+        """Set when this is no call, but its answer may hold the results of a batch."""
+        self.result: Any = None
+        self.answered = False
+        self._waist = waist
+        self._token: Any = None
+
+    def begin(self, wire: Wire, path: str | None) -> None:
+        """Read the request and start its span; what is not a call of interest stays unopened.
+
+        `path` is how the HTTP client's tries are known to belong to the call, see `attempts`.
+        """
+        waist = self._waist
+        named = waist.named(wire)
+        request = waist.provider.request(wire, named)
+        if request is None:
+            self.download = waist.provider.download(wire, named)
+            return
+        asked = NOTHING_ASKED
+        with quietly("read a prompt"):
+            asked = self._asked(wire, request)
+        tags = tags_of_call(current_tags(), wire.headers, wire.body)
+        self.call = OpenCall(waist.telemetry, request, path, tags, asked)
+
+    def _asked(self, wire: Wire, request: Request) -> Asked:
+        capture, stream = self._waist.telemetry.capture, request.stream is True
+        if not capture.reads(stream=stream):
+            return NOTHING_ASKED
+        return capture.asked(self._waist.provider.prompt(wire.body), stream=stream)
+
+    def __enter__(self) -> None:
+        if self.call is not None:
+            with quietly("enter a span"):
+                self._token = otel_context.attach(self.call.context())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        # a coroutine that is collected is closed in another context, where the token means nothing
+        if self._token is not None and kind is not GeneratorExit:
+            otel_context.detach(self._token)
+            self._token = None
+        self.answered = exc is None
+        if self.call is not None:
+            self._settle(self.call, exc)
+            self.call.http = None
+        elif self.download is not None and exc is None:
+            with quietly("read the results of a batch"):
+                self._downloaded(self.download)
+        return self._goes_again()
+
+    def _settle(self, call: OpenCall, exc: BaseException | None) -> None:
+        """Read the outcome and end the call, unless a stream or a second turn goes on with it."""
+        goes_on, error = False, None
+        with quietly("read an answer"):
+            if exc is None:
+                goes_on = self._answered(call)
+            else:
+                error = self._raised(call, exc)
+                goes_on = self._goes_again()
+        if exc is not None and error is None:
+            error = of_exception(exc)
+        if not goes_on:
+            end = call.close_later if isinstance(exc, GeneratorExit) else call.close
+            end(error=error)
+
+    def _answered(self, call: OpenCall) -> bool:
+        """Read a whole answer, or see to it that one still to come is read; True in the latter case."""
+        raise NotImplementedError
+
+    def _raised(self, _call: OpenCall, exc: BaseException) -> Error | None:
+        """Why the SDK raised, once more is known of the answer if there was one."""
+        return self._waist.provider.error(exc)
+
+    def _downloaded(self, request: Request) -> None:
+        """Have the results of a batch read, now or as they pass."""
+
+    def _goes_again(self) -> bool:
+        """True when the exception is ours to deal with, by a second turn."""
+        return False
+
+
+def enabled() -> bool:
+    """Not where the user or a framework suppressed it, nor inside a call that is seen already (wrappers may nest)."""
+    if any(map(otel_context.get_value, _SUPPRESSING)):
+        return False
+    outer = otel_context.get_value(CURRENT_CALL)
+    return not isinstance(outer, OpenCall) or outer.closed
+
+
+def where(wire: Wire) -> str:
+    """Host and, where it is not the scheme's own, port."""
+    return f"{wire.host}:{wire.port}" if wire.port else wire.host

@@ -1,0 +1,1 @@
+"""Where each family of SDKs sends all its requests through, and how it is watched there."""

@@ -65,6 +65,7 @@ def _run() -> None:
         end = _ends.get()
         with quietly("end a collected call"):
             end()
+        del end  # it may be long until there is another
 
 
 def _end_of_program() -> None:

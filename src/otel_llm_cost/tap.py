@@ -23,6 +23,8 @@ from .quiet import quietly
 from .record import Error, Outcome
 from .stream import Reading
 
+Decode = Callable[[bytes], list[bytes]]
+"""Takes the next bytes of a body, returns the events (JSON) that are complete with them."""
 MAX_BODY: Final = 32 << 20
 """Bytes of a whole answer that are kept to be read; a larger one goes by unread."""
 
@@ -30,10 +32,20 @@ MAX_BODY: Final = 32 << 20
 class Tap(Reading):
     """A reading of the bytes of an HTTP response."""
 
-    __slots__ = ("__weakref__", "_begun", "_dull", "_events", "_size", "_whole", "release")
+    __slots__ = ("__weakref__", "_begun", "_decode", "_dull", "_events", "_size", "_whole", "release")
 
-    def __init__(self, call: OpenCall, provider: Provider, *, status: int, drop_usage: bool) -> None:
-        super().__init__(call, provider, partial(_said_in, provider), status=status)
+    def __init__(
+        self,
+        call: OpenCall,
+        provider: Provider,
+        *,
+        status: int,
+        drop_usage: bool = False,
+        decoder: Callable[[], Decode] | None = None,
+    ) -> None:
+        """`decoder` makes the decoder of a body that is no stream of server-sent events."""
+        super().__init__(call, provider, partial(_said_in, provider, decoder), status=status)
+        self._decode = decoder() if decoder is not None else None
         self._dull = provider.dull
         self._events = Events(self._keeps if drop_usage else None, self._observe_event)
         self._whole: list[bytes] | None = None if call.request.stream else []
@@ -71,6 +83,10 @@ class Tap(Reading):
         call = self._call
         call.seen.add(data, len(data))
         try:
+            if self._decode is not None:
+                for payload in self._decode(data):
+                    self._observe_payload(payload)
+                return data
             # by far the most frequent piece of a stream: whole events, after the first, of which none says a usage
             if (
                 call.chunks
@@ -106,7 +122,10 @@ class Tap(Reading):
         if call.chunks and event.endswith(b"}") and self._dull(event, call.request):
             call.chunks += 1
             return None
-        payload = _data(event)
+        return self._observe_payload(_data(event))
+
+    def _observe_payload(self, payload: bytes) -> Any:
+        call = self._call
         if payload.startswith(b"[DONE]"):
             self._done = True
         if not payload or self._done:
@@ -181,19 +200,18 @@ def _nothing() -> None:
     return None
 
 
-def _said_in(provider: Provider, pieces: list[Any]) -> list[Said]:
-    found: list[Said] = []
-
-    def see(event: bytes) -> None:
-        said = _parsed(_data(event))
-        if said is not None:
-            found.extend(provider.said(said))
-
-    events = Events(None, see)
-    for piece in pieces:
-        events.feed(piece)
-    events.rest()
-    return found
+def _said_in(provider: Provider, decoder: Callable[[], Decode] | None, pieces: list[bytes]) -> list[Said]:
+    payloads: list[bytes] = []
+    if decoder is not None:
+        decode = decoder()
+        for piece in pieces:
+            payloads += decode(piece)
+    else:
+        events = Events(None, lambda event: payloads.append(_data(event)))
+        for piece in pieces:
+            events.feed(piece)
+        events.rest()
+    return [said for data in payloads if (event := _parsed(data)) is not None for said in provider.said(event)]
 
 
 def _data(event: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,15 +72,25 @@ class Seen:
         }
 
 
-@pytest.fixture
-def seen() -> Iterator[Seen]:
-    """The OpenAI SDK instrumented for the length of a test."""
+@contextmanager
+def watching(*instrumentors: type[Any], **settings: Any) -> Iterator[Seen]:
+    """The SDKs instrumented, with what is reported kept in memory."""
     collected, reader = Collected(), InMemoryMetricReader()
     provider, meters = TracerProvider(), MeterProvider([reader])
     provider.add_span_processor(collected)
-    instrumentor = OpenAIInstrumentor()
-    instrumentor.instrument(tracer_provider=provider, meter_provider=meters)
-    yield Seen(collected, reader, provider, meters)
-    instrumentor.uninstrument()
-    provider.shutdown()
-    meters.shutdown()
+    for instrumentor in instrumentors:
+        instrumentor().instrument(tracer_provider=provider, meter_provider=meters, **settings)
+    try:
+        yield Seen(collected, reader, provider, meters)
+    finally:
+        for instrumentor in instrumentors:
+            instrumentor().uninstrument()
+        provider.shutdown()
+        meters.shutdown()
+
+
+@pytest.fixture
+def seen() -> Iterator[Seen]:
+    """The OpenAI SDK instrumented for the length of a test."""
+    with watching(OpenAIInstrumentor) as seen:
+        yield seen

@@ -18,8 +18,10 @@ from otel_llm_cost.provider import Wire
 from otel_llm_cost.quiet import quietly
 from otel_llm_cost.read import view
 from otel_llm_cost.record import Error, Request
-from otel_llm_cost.tap import Tap, attach
+from otel_llm_cost.tap import Decode, Tap, attach
 from otel_llm_cost.turn import Turn, Waist, enabled, where
+
+from .eventstream import CONTENT_TYPE, EventStream
 
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
@@ -110,7 +112,13 @@ class _Turn(Turn):
         elif response.is_closed and not call.request.stream:
             body = _json(response)
         else:
-            tap = Tap(call, self._waist.provider, status=response.status_code, drop_usage=self._injected)
+            tap = Tap(
+                call,
+                self._waist.provider,
+                status=response.status_code,
+                drop_usage=self._injected,
+                decoder=_event_stream if CONTENT_TYPE in response.headers.get("content-type", "") else None,
+            )
             attach(response, tap, asynchronous=self._asynchronous)
             return True
         call.answered(self._waist.provider, body)
@@ -162,6 +170,10 @@ def _wire(client: Any, options: Any) -> Wire:
         client=_lineage(client.__class__),
         headers=options.headers if isinstance(options.headers, Mapping) else _NO_HEADERS,
     )
+
+
+def _event_stream() -> Decode:
+    return EventStream().feed
 
 
 def _unread_response(result: Any) -> Any:

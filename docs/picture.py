@@ -21,7 +21,7 @@ def main() -> None:
     dsn = json.loads(done.stdout)["store"]
     console = Console(record=True, width=100, force_terminal=True)
     with open_existing(dsn) as store:
-        console.print(render(read_report(store, by=("model", "provider")), dsn))
+        console.print(render(read_report(store, by=("provider", "model")), dsn))
     console.save_svg(str(Path(__file__).with_name("report.svg")), title="otel-llm-cost report")
 
 

@@ -35,6 +35,8 @@ _MOST_ANCESTORS: Final = 32
 _NO_SPAN: Final = bytes(8)
 _USAGE: Final = frozenset(USAGE_NAMES.values()) | {"gen_ai.usage.cache_creation.input_tokens"}
 _SIGNS: Final = _USAGE | {OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL}
+_SAYS_WHAT: Final = _SIGNS - {PROVIDER}
+"""Some SDKs name the provider on the spans of all their requests, calls or not."""
 _FOREIGN_SIGNS: Final = frozenset(FOREIGN)
 _NOT_CALLS: Final = frozenset(
     {
@@ -203,7 +205,7 @@ def _is_call(attributes: dict[str, Any]) -> bool:
         return True
     operation = attributes.get(OPERATION)
     not_a_call = isinstance(operation, str) and operation in _NOT_CALLS
-    return not not_a_call and not _SIGNS.isdisjoint(attributes)
+    return not not_a_call and not _SAYS_WHAT.isdisjoint(attributes)
 
 
 def _with_status(call: Call, status: Status) -> Call:

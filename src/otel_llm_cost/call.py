@@ -34,6 +34,8 @@ _TOKEN_BUCKETS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 
 _CHUNK_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _NO_TAGS = Tags()
 _FINGERPRINT = Capture()
+_GENERATES = frozenset({"chat", "generate_content", "text_completion"})
+"""Operations that are billed by the text that goes in and comes out."""
 _MOST_CONTENT = 4 << 20
 """Bytes of a stream that are kept when its content is captured."""
 
@@ -221,7 +223,8 @@ class OpenCall:
         try:
             with quietly("report a call"):
                 self._flush_attempt(None)
-                if outcome is not None and outcome != "completed" and self.chunks:
+                cut = outcome is not None and outcome != "completed" and self.chunks
+                if cut and self.request.operation in _GENERATES:
                     with quietly("estimate a cut stream"):
                         self._estimate()
                 call = self._closed(outcome, error or self.response.error)
@@ -270,7 +273,7 @@ class OpenCall:
 
     def _measure(self, call: Call, ended: float) -> None:
         to, usage, labels = self._telemetry, call.response.usage, _labels(call.request, call.response)
-        if usage is not None:
+        if usage is not None and call.request.operation != "fetch_response":  # which may be read again and again
             to.record_usage(usage, labels)
         if self.chunks:
             to.first_chunk.record(self._first_chunk_at - self._started, labels)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
+from anthropic import Anthropic
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
@@ -231,6 +232,40 @@ async def test_many_calls_at_once_are_all_in_the_ledger() -> None:
         served = {entry.response_id for entry in emulator.ledger if entry.usage}
         assert served == {answer.id for answer in answers}
         assert len(emulator.ledger) == 18 + 6
+
+
+def test_a_batch_is_run_and_its_lines_are_in_the_ledger(client: OpenAI, emulator: Emulator) -> None:
+    lines = [
+        {"custom_id": model, "method": "POST", "url": "/v1/chat/completions", "body": {"model": model, "messages": ASK}}
+        for model in ("gpt-4o-mini", "gpt-nowhere")
+    ]
+    file = client.files.create(file=("a.jsonl", "\n".join(map(json.dumps, lines)).encode()), purpose="batch")
+    begun = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    assert begun.status == "validating"
+    done = client.batches.retrieve(begun.id)
+    assert done.status == "completed"
+    assert done.request_counts is not None
+    assert (done.request_counts.completed, done.request_counts.failed) == (1, 1)
+    assert done.output_file_id is not None
+    (result,) = map(json.loads, client.files.content(done.output_file_id).text.splitlines())
+    assert result["custom_id"] == "gpt-4o-mini"
+    (entry,) = (entry for entry in emulator.ledger if entry.operation)
+    assert (entry.batch, entry.model) == (True, "gpt-4o-mini-2024-07-18")
+    assert entry.response_id == result["response"]["body"]["id"]
+    assert entry.usage is not None
+    assert entry.usage.output_tokens == result["response"]["body"]["usage"]["completion_tokens"]
+    with pytest.raises(openai.BadRequestError, match="input_file_id"):
+        client.batches.create(input_file_id="file-0", endpoint="/v1/chat/completions", completion_window="24h")
+
+
+def test_each_provider_has_a_port_and_all_write_in_one_ledger(emulator: Emulator) -> None:
+    assert list(emulator.origins) == ["openai", "anthropic", "gcp.gemini"]
+    assert len(set(emulator.origins.values())) == 3
+    with Anthropic(base_url=emulator.origins["anthropic"], api_key="any") as claude:
+        claude.messages.create(model="claude-haiku-4-5", max_tokens=9, messages=[{"role": "user", "content": "Hi"}])
+    with OpenAI(base_url=emulator.base_url, api_key="any") as client:
+        chat(client)
+    assert [entry.vendor for entry in emulator.ledger] == ["anthropic", "openai"]
 
 
 def test_the_ledger_can_be_read_over_http(client: OpenAI, emulator: Emulator) -> None:

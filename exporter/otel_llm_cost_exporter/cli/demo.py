@@ -22,9 +22,9 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from otel_llm_cost_exporter.demo.reconcile import differences, served, stored
+from otel_llm_cost_exporter.demo.reconcile import differences, query, served, stored
 from otel_llm_cost_exporter.demo.road import Journey, Watcher, travel
-from otel_llm_cost_exporter.report import Report, read_report, sql
+from otel_llm_cost_exporter.report import Report, read_report
 
 from .output import JsonOption, console, emit, money
 from .report import open_existing, render
@@ -87,7 +87,7 @@ def _alive(pid: str) -> bool:
 def _compare(dsn: str, journey: Journey) -> Result:
     with open_existing(dsn) as store:
         report = read_report(store, since=journey.began)
-        rows = store.query(sql("served"), {"since": journey.began, "until": _END})
+        rows = store.query(query(), {"since": journey.began, "until": _END})
         address = store.address
     left, right = served(journey.ledger), stored(rows)
     return Result(

@@ -16,9 +16,12 @@ class Entry:
     """One answered HTTP request.  `attempt` 0 opens a logical call, higher numbers are the SDK's retries."""
 
     serial: int
+    vendor: str
+    """As in `gen_ai.provider.name`."""
     method: str
     path: str
     operation: str
+    """Empty for a request that reaches no model: a file, a batch."""
     model: str
     """The model as the caller named it; empty where the request names none."""
     stream: bool
@@ -29,6 +32,8 @@ class Entry:
     usage: Usage | None
     """What the caller was told; `None` for a refusal, a broken answer, a stream without usage."""
     outcome: Outcome = "completed"
+    batch: bool = False
+    """A line of a batch: nobody asked for it by a request of its own, and its model is the one that answered."""
 
 
 class Ledger:

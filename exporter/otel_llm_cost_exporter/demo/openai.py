@@ -8,21 +8,32 @@ from __future__ import annotations
 
 import base64
 import struct
+from typing import Final
 
 from otel_llm_cost.record import Usage
 
 from . import prose
+from .openai_batches import BATCHES, FILES, batch, upload
 from .openai_chat import chat
 from .openai_models import EMBEDDING, bad_request, headers, no_such_model, refuse
 from .openai_responses import PATH as _RESPONSES
 from .openai_responses import responses
 from .reply import Ask, Refusal, Reply, to_json
 
-__all__ = ["answer", "refuse"]
+__all__ = ["KEYS", "NAME", "answer", "operation", "refuse"]
+
+NAME: Final = "openai"
+KEYS: Final = ("authorization",)
 
 
 def answer(ask: Ask) -> Reply:
     """The reply to one request; what OpenAI would refuse is refused in its words."""
+    if ask.method == "GET" and ask.path in ask.memory.replies:
+        return ask.memory.replies[ask.path]
+    if ask.method == "POST" and ask.path == FILES:
+        return upload(ask)
+    if ask.method == "POST" and ask.path == BATCHES:
+        return batch(ask, answer)
     endpoint = _ENDPOINTS.get(ask.path)
     if endpoint is None or ask.method != "POST":
         message = f"Invalid URL ({ask.method} {ask.path})"
@@ -30,6 +41,15 @@ def answer(ask: Ask) -> Reply:
     if not ask.model:
         return bad_request("you must provide a model parameter")
     return endpoint(ask)
+
+
+def operation(ask: Ask) -> str:
+    """A stored response that is fetched was billed when it was made; files and batches are no calls."""
+    if ask.path.startswith((FILES, BATCHES)):
+        return ""
+    if ask.method == "GET":
+        return "fetch_response" if ask.path.startswith(_RESPONSES) else ""
+    return "embeddings" if ask.path.endswith("/embeddings") else "chat"
 
 
 def _embeddings(ask: Ask) -> Reply:
@@ -50,7 +70,7 @@ def _embeddings(ask: Ask) -> Reply:
     return Reply(
         headers=headers(ask),
         body=to_json({"object": "list", "data": data, "model": ask.model, "usage": usage}),
-        operation="embeddings",
+        model=ask.model,
         usage=Usage(input_tokens=total),
     )
 

@@ -10,12 +10,10 @@ from otel_llm_cost.record import Usage
 from . import prose
 from .openai_models import (
     Bill,
-    Generation,
     bad_request,
     content_text,
     count_cached,
     count_input,
-    generate,
     headers,
     no_such_model,
     reasoning_tokens,
@@ -44,11 +42,11 @@ def chat(ask: Ask) -> Reply:
     return _reply(ask, _head(ask, model), choices, _bill(ask, texts, choices))
 
 
-def _choices(ask: Ask) -> list[Generation]:
+def _choices(ask: Ask) -> list[prose.Generation]:
     limit = ask.body.get("max_completion_tokens") or ask.body.get("max_tokens")
     seed = prose.digest(ask.path, ask.body.get("model"), ask.body.get("messages"))
     schema = _schema(ask.body.get("response_format"))
-    return [generate(f"{seed}/{n}", schema, limit) for n in range(int(ask.body.get("n") or 1))]
+    return [prose.generate(f"{seed}/{n}", schema, limit) for n in range(int(ask.body.get("n") or 1))]
 
 
 def _schema(response_format: Any) -> Mapping[str, Any] | None:
@@ -60,7 +58,7 @@ def _schema(response_format: Any) -> Mapping[str, Any] | None:
     return {"type": "object"} if response_format.get("type") == "json_object" else None
 
 
-def _bill(ask: Ask, texts: list[tuple[str, str]], choices: list[Generation]) -> Bill:
+def _bill(ask: Ask, texts: list[tuple[str, str]], choices: list[prose.Generation]) -> Bill:
     reasoning = reasoning_tokens(ask.model, ask.body.get("reasoning_effort")) * len(choices)
     called = sum(prose.tokens(_arguments(ask, n)) for n in range(len(choices))) if _tool(ask) else 0
     written = called or sum(prose.tokens(choice.text) for choice in choices)
@@ -92,7 +90,7 @@ def _usage(bill: Bill) -> dict[str, Any]:
     }
 
 
-def _reply(ask: Ask, head: dict[str, Any], choices: list[Generation], bill: Bill) -> Reply:
+def _reply(ask: Ask, head: dict[str, Any], choices: list[prose.Generation], bill: Bill) -> Reply:
     whole = not ask.body.get("stream")
     told = whole or bool((ask.body.get("stream_options") or {}).get("include_usage"))
     usage = Usage(
@@ -106,13 +104,13 @@ def _reply(ask: Ask, head: dict[str, Any], choices: list[Generation], bill: Bill
         body=to_json(_whole(ask, head, choices, bill)) if whole else b"",
         events=None if whole else tuple(_frames(ask, head, choices, bill if told else None)),
         failure=(_frame(_FAILURE),),
-        operation="chat",
+        model=head["model"],
         response_id=head["id"],
         usage=usage if told else None,
     )
 
 
-def _whole(ask: Ask, head: dict[str, Any], choices: list[Generation], bill: Bill) -> dict[str, Any]:
+def _whole(ask: Ask, head: dict[str, Any], choices: list[prose.Generation], bill: Bill) -> dict[str, Any]:
     return {
         **head,
         "object": "chat.completion",
@@ -124,13 +122,15 @@ def _whole(ask: Ask, head: dict[str, Any], choices: list[Generation], bill: Bill
     }
 
 
-def _message(ask: Ask, choice: Generation, index: int) -> dict[str, Any]:
+def _message(ask: Ask, choice: prose.Generation, index: int) -> dict[str, Any]:
     plain: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None, "annotations": []}
     return {**plain, "content": None, "tool_calls": [_tool_call(ask, index)]} if _tool(ask) else plain
 
 
-def _finish(ask: Ask, choice: Generation) -> str:
-    return "tool_calls" if _tool(ask) else choice.finish
+def _finish(ask: Ask, choice: prose.Generation) -> str:
+    if _tool(ask):
+        return "tool_calls"
+    return "length" if choice.cut else "stop"
 
 
 def _tool(ask: Ask) -> Mapping[str, Any] | None:
@@ -157,7 +157,7 @@ def _tool_call(ask: Ask, index: int) -> dict[str, Any]:
     }
 
 
-def _frames(ask: Ask, head: dict[str, Any], choices: list[Generation], told: Bill | None) -> Iterator[bytes]:
+def _frames(ask: Ask, head: dict[str, Any], choices: list[prose.Generation], told: Bill | None) -> Iterator[bytes]:
     """The stream.  With usage asked for, every chunk says `usage: null` and one more, without choices, says it."""
     base = {**head, "object": "chat.completion.chunk"}
     silent = {} if told is None else {"usage": None}
@@ -171,7 +171,7 @@ def _frames(ask: Ask, head: dict[str, Any], choices: list[Generation], told: Bil
     yield b"data: [DONE]\n\n"
 
 
-def _deltas(ask: Ask, choice: Generation, index: int) -> Iterator[dict[str, Any]]:
+def _deltas(ask: Ask, choice: prose.Generation, index: int) -> Iterator[dict[str, Any]]:
     yield {"role": "assistant", "content": None if _tool(ask) else "", "refusal": None}
     if not _tool(ask):
         yield from ({"content": piece} for piece in prose.pieces(choice.text))

@@ -33,7 +33,6 @@ _REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5")
 _CACHE_MINIMUM: Final = 1024
 _CACHE_STEP: Final = 128
 _MESSAGE_OVERHEAD: Final = 4
-_LONGEST: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +43,6 @@ class Bill:
     output: int
     cached: int
     reasoning: int
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """What the model "wrote" for one choice."""
-
-    text: str
-    finish: str
 
 
 def snapshot(model: str) -> str | None:
@@ -110,17 +101,6 @@ def reasoning_tokens(model: str, effort: Any) -> int:
     if not model.startswith(_REASONING_FAMILIES):
         return 0
     return _REASONING.get(str(effort or "medium"), _REASONING["medium"])
-
-
-def generate(seed: str, schema: Mapping[str, Any] | None, limit: int | None) -> Generation:
-    """A text of 8 to 67 tokens, or a JSON instance of the schema, cut at the limit as a model's would be."""
-    if schema is not None:
-        text = to_json(prose.instance(schema, seed)).decode()
-    else:
-        text = prose.write(seed, 8 + prose.number(seed, _LONGEST))
-    if limit is None or prose.tokens(text) <= limit:
-        return Generation(text, "stop")
-    return Generation("".join(prose.pieces(text)[:limit]), "length")
 
 
 def served_tier(asked: Any) -> str:

@@ -10,12 +10,10 @@ from otel_llm_cost.record import Usage
 from . import prose
 from .openai_models import (
     Bill,
-    Generation,
     bad_request,
     content_text,
     count_cached,
     count_input,
-    generate,
     headers,
     no_such_model,
     reasoning_tokens,
@@ -55,16 +53,16 @@ def _texts(body: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*instructions, *((str(item.get("role")), content_text(item.get("content"))) for item in items)]
 
 
-def _generation(ask: Ask) -> Generation:
+def _generation(ask: Ask) -> prose.Generation:
     form = (ask.body.get("text") or {}).get("format") or {}
     schema = form.get("schema") if form.get("type") == "json_schema" else None
     seed = prose.digest(ask.path, ask.body.get("model"), ask.body.get("input"), ask.body.get("instructions"))
-    return generate(seed, schema, ask.body.get("max_output_tokens"))
+    return prose.generate(seed, schema, ask.body.get("max_output_tokens"))
 
 
-def _response(ask: Ask, model: str, written: Generation, bill: Bill) -> dict[str, Any]:
+def _response(ask: Ask, model: str, written: prose.Generation, bill: Bill) -> dict[str, Any]:
     body = ask.body
-    cut = written.finish == "length"
+    cut = written.cut
     return {
         "id": f"resp_{prose.digest(ask.serial, body, size=24)}",
         "object": "response",
@@ -93,13 +91,13 @@ def _response(ask: Ask, model: str, written: Generation, bill: Bill) -> dict[str
     }
 
 
-def _output(ask: Ask, written: Generation, bill: Bill) -> list[dict[str, Any]]:
+def _output(ask: Ask, written: prose.Generation, bill: Bill) -> list[dict[str, Any]]:
     thought = {"id": f"rs_{prose.digest('thought', ask.serial)}", "type": "reasoning", "summary": []}
     part = {"type": "output_text", "text": written.text, "annotations": [], "logprobs": []}
     message = {
         "id": f"msg_{prose.digest('message', ask.serial)}",
         "type": "message",
-        "status": "completed" if written.finish == "stop" else "incomplete",
+        "status": "incomplete" if written.cut else "completed",
         "role": "assistant",
         "content": [part],
     }
@@ -116,7 +114,7 @@ def _usage(bill: Bill) -> dict[str, Any]:
     }
 
 
-def _reply(ask: Ask, response: dict[str, Any], written: Generation, bill: Bill) -> Reply:
+def _reply(ask: Ask, response: dict[str, Any], written: prose.Generation, bill: Bill) -> Reply:
     stream = bool(ask.body.get("stream"))
     body = to_json(response)
     return Reply(
@@ -124,7 +122,7 @@ def _reply(ask: Ask, response: dict[str, Any], written: Generation, bill: Bill) 
         body=b"" if stream else body,
         events=tuple(_frames(_events(response, written))) if stream else None,
         failure=tuple(_frames([_failed(response)])),
-        operation="chat",
+        model=response["model"],
         response_id=response["id"],
         usage=Usage(
             input_tokens=bill.input,
@@ -132,11 +130,11 @@ def _reply(ask: Ask, response: dict[str, Any], written: Generation, bill: Bill) 
             cache_read_input_tokens=bill.cached,
             reasoning_output_tokens=bill.reasoning,
         ),
-        keep=(f"{PATH}/{response['id']}", body) if response["store"] else None,
+        keep={f"{PATH}/{response['id']}": Reply(body=body, response_id=response["id"])} if response["store"] else {},
     )
 
 
-def _events(response: dict[str, Any], written: Generation) -> Iterator[dict[str, Any]]:
+def _events(response: dict[str, Any], written: prose.Generation) -> Iterator[dict[str, Any]]:
     """The typed events of a stream, in OpenAI's order; usage stands on the last one only."""
     begun = {**response, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
     yield {"type": "response.created", "response": begun}
@@ -150,7 +148,7 @@ def _events(response: dict[str, Any], written: Generation) -> Iterator[dict[str,
     yield {"type": f"response.{response['status']}", "response": response}
 
 
-def _text_events(item: dict[str, Any], index: int, written: Generation) -> Iterator[dict[str, Any]]:
+def _text_events(item: dict[str, Any], index: int, written: prose.Generation) -> Iterator[dict[str, Any]]:
     where = {"item_id": item["id"], "output_index": index, "content_index": 0}
     part = item["content"][0]
     yield {"type": "response.content_part.added", **where, "part": {**part, "text": ""}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,27 @@ _WORDS = _TOKEN.findall(
     "note plan service account change result detail reply summary update payment address issue review release"
 )
 _MAX_DEPTH = 8
+_SHORTEST = 8
+_SPREAD = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What the model "wrote"; `cut` where a limit ended it."""
+
+    text: str
+    cut: bool
+
+
+def generate(seed: str, schema: Mapping[str, Any] | None = None, limit: int | None = None) -> Generation:
+    """A text of 8 to 67 tokens, or a JSON instance of the schema, cut at the limit as a model's would be."""
+    if schema is not None:
+        text = json.dumps(instance(schema, seed), separators=(",", ":"))
+    else:
+        text = write(seed, _SHORTEST + number(seed, _SPREAD))
+    if limit is None or tokens(text) <= limit:
+        return Generation(text, cut=False)
+    return Generation("".join(pieces(text)[:limit]), cut=True)
 
 
 def tokens(text: str) -> int:
@@ -33,10 +55,14 @@ def pieces(text: str) -> list[str]:
     return _PIECE.findall(text)
 
 
+def canonical(value: object) -> str:
+    """The same text for equal values."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
 def digest(*parts: object, size: int = 12) -> str:
     """A short hexadecimal fingerprint of the parts."""
-    seed = json.dumps(parts, sort_keys=True, default=str).encode()
-    return blake2b(seed, digest_size=size).hexdigest()
+    return blake2b(canonical(parts).encode(), digest_size=size).hexdigest()
 
 
 def _numbers(seed: str) -> Any:
@@ -86,7 +112,7 @@ def _instance(schema: Mapping[str, Any], seed: str, defs: Mapping[str, Any], dep
 
 
 def _typed(schema: Mapping[str, Any], seed: str, defs: Mapping[str, Any], depth: int) -> Any:
-    match schema.get("type"):
+    match str(schema.get("type")).lower():  # Gemini writes OBJECT
         case "object":
             properties = schema.get("properties") or {}
             return {name: _instance(part, f"{seed}.{name}", defs, depth + 1) for name, part in properties.items()}

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,11 +25,17 @@ from otel_llm_cost_exporter.config import STORE_VARIABLE
 from .ledger import Entry, read_entry
 from .processes import Child, DemoError, started
 
-_BAD_DAYS: Final = {"gpt-4.1-nano": "rate-limit", "gpt-4.1-mini": "server-error"}
-"""What goes wrong at the provider while the example program runs."""
+_BAD_DAYS: Final = {
+    "gpt-4.1-nano": "rate-limit",
+    "gpt-4.1-mini": "server-error",
+    "claude-opus-4-5": "rate-limit",
+    "gemini-2.0-flash": "rate-limit",
+}
+"""What goes wrong at the providers while the example program runs."""
+_SDKS: Final = ("openai", "anthropic", "google.genai")
 _PATIENCE: Final = 120.0
 _GLANCE: Final = 0.15
-_SIGNALS: Final = ("OTEL_", "OPENAI_")
+_SIGNALS: Final = ("OTEL_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_")
 _HERE: Final = "127.0.0.1"
 
 
@@ -52,23 +59,30 @@ def travel(dsn: str, folder: Path, watcher: Watcher) -> Journey:
 
     When this returns every process has ended and nobody holds the store.
     """
-    if importlib.util.find_spec("openai") is None:
-        raise DemoError("the demo needs the OpenAI SDK.  Run: pip install 'otel-llm-cost[openai,embedded]'")
+    if not any(map(_installed, _SDKS)):
+        raise DemoError("the demo needs a provider's SDK.  Run: pip install 'otel-llm-cost[openai,embedded]'")
     began = datetime.now(UTC)
-    watcher.step("a provider on this machine")
+    watcher.step("three providers on this machine")
     with _emulator(folder) as emulator:
-        base_url = str(emulator.ready(folder / "emulator.json")["base_url"])
+        origins: dict[str, str] = emulator.ready(folder / "emulator.json")["origins"]
         watcher.step("the collector on its store")
         with _collector(dsn, folder) as collector:
             port = int(collector.ready(folder / "collector.json")["grpc_port"])
             watcher.step("opentelemetry-instrument python app.py")
-            with started("program", _program(), _program_env(base_url, port), folder) as program:
-                ledger = _watch(program, base_url, watcher)
+            with started("program", _program(), _program_env(origins, port), folder) as program:
+                ledger = _watch(program, origins["openai"], watcher)
             watcher.step("the collector stores what it holds")
             collector.check_running()
             collector.process.terminate()
             collector.finish(_PATIENCE)
     return Journey(began=began, ledger=ledger)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package above it
+        return False
 
 
 def _emulator(folder: Path) -> AbstractContextManager[Child]:
@@ -104,12 +118,20 @@ def example() -> Path:
     raise DemoError(f"the example program is neither at {packaged} nor at {in_repository}: reinstall otel-llm-cost.")
 
 
-def _program_env(base_url: str, grpc_port: int) -> dict[str, str]:
-    """What a user would set for a program of their own, and the emulator in the place of OpenAI."""
+def _program_env(origins: Mapping[str, str], grpc_port: int) -> dict[str, str]:
+    """What a user would set for a program of their own, and the emulator in the place of the providers.
+
+    Behind one address there may be any provider: the addresses are named for who is there.
+    """
+    names = {urlsplit(origin).netloc: name for name, origin in origins.items()}
     return _clean_env() | {
-        "OPENAI_BASE_URL": base_url,
+        "OPENAI_BASE_URL": f"{origins['openai']}/v1",
         "OPENAI_API_KEY": "none-is-needed",
-        "OTEL_LLM_COST_PROVIDER_HOSTS": f"{urlsplit(base_url).netloc}=openai",
+        "ANTHROPIC_BASE_URL": origins["anthropic"],
+        "ANTHROPIC_API_KEY": "none-is-needed",
+        "GOOGLE_GEMINI_BASE_URL": origins["gcp.gemini"],
+        "GEMINI_API_KEY": "none-is-needed",
+        "OTEL_LLM_COST_PROVIDER_HOSTS": ",".join(f"{host}={name}" for host, name in names.items()),
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{_HERE}:{grpc_port}",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
         "OTEL_METRICS_EXPORTER": "none",
@@ -133,7 +155,7 @@ def _other_instrumentations() -> str:
     )
 
 
-def _watch(program: Child, base_url: str, watcher: Watcher) -> list[Entry]:
+def _watch(program: Child, origin: str, watcher: Watcher) -> list[Entry]:
     """The emulator's ledger at the program's end."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
@@ -141,14 +163,14 @@ def _watch(program: Child, base_url: str, watcher: Watcher) -> list[Entry]:
             program.process.wait(_GLANCE)
             break
         except subprocess.TimeoutExpired:
-            watcher.seen(len(_ledger(base_url)))
+            watcher.seen(len(_ledger(origin)))
     program.finish(0.1)
-    ledger = _ledger(base_url)
+    ledger = _ledger(origin)
     watcher.seen(len(ledger))
     return ledger
 
 
-def _ledger(base_url: str) -> list[Entry]:
-    with closing(HTTPConnection(urlsplit(base_url).netloc, timeout=10)) as connection:
+def _ledger(origin: str) -> list[Entry]:
+    with closing(HTTPConnection(urlsplit(origin).netloc, timeout=10)) as connection:
         connection.request("GET", "/ledger")
         return [read_entry(call) for call in json.load(connection.getresponse())["calls"]]

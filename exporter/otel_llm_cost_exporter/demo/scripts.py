@@ -7,6 +7,7 @@ as it is.  A script sees what the vendor would have answered and spoils it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -52,6 +53,8 @@ _UNKNOWN_ARGUMENT = Refusal(
     message="Unrecognized request argument supplied: stream_options",
 )
 
+_DATA: Final = re.compile(rb"data: .*")
+
 Script = Callable[[Ask, Vendor], Reply]
 
 
@@ -69,17 +72,22 @@ def _half(reply: Reply) -> tuple[bytes, ...]:
     return events[: max(len(events) // 2, 1)]
 
 
+def _spoilt(reply: Reply) -> Reply:
+    """A reply of which the caller will not learn what it used."""
+    return replace(reply, usage=None, keep={}, batch=())
+
+
 def _error_event(ask: Ask, vendor: Vendor) -> Reply:
     """A stream that says in its middle that the generation failed; a whole answer is served as ever."""
     reply = vendor.answer(ask)
     if reply.events is None or reply.status != 200:
         return reply
-    return replace(reply, events=_half(reply) + reply.failure, usage=None, keep=None)
+    return replace(_spoilt(reply), events=_half(reply) + reply.failure)
 
 
 def _cut(ask: Ask, vendor: Vendor) -> Reply:
     reply = vendor.answer(ask)
-    spoilt = replace(reply, ending="cut", usage=None, keep=None)
+    spoilt = replace(_spoilt(reply), ending="cut")
     if reply.events is None:
         return replace(spoilt, body=reply.body[: len(reply.body) // 2])
     return replace(spoilt, events=_half(reply))
@@ -88,10 +96,10 @@ def _cut(ask: Ask, vendor: Vendor) -> Reply:
 def _malformed(ask: Ask, vendor: Vendor) -> Reply:
     """Half of a JSON document with a proper HTTP end, or a frame of a stream that is no JSON."""
     reply = vendor.answer(ask)
-    spoilt = replace(reply, usage=None, keep=None)
     if reply.events is None:
-        return replace(spoilt, body=reply.body[: len(reply.body) // 2])
-    return replace(spoilt, events=(*_half(reply), b"data: {not json\n\n"))
+        return replace(_spoilt(reply), body=reply.body[: len(reply.body) // 2])
+    *begun, last = _half(reply)
+    return replace(_spoilt(reply), events=(*begun, last, _DATA.sub(b"data: {not json", last)))
 
 
 def _paused(seconds: float) -> Script:
@@ -131,8 +139,12 @@ class Chosen:
 def choose(ask: Ask, header: str, table: Mapping[str, str]) -> Chosen:
     """Which script a request gets.  The mark is taken off the model's name, so that the vendor knows the model."""
     model, mark, marked = ask.model.partition(MARK)
-    plain = replace(ask, body={**ask.body, "model": model}) if mark else ask
-    return Chosen(header or marked or table.get(model, ""), plain)
+    return Chosen(header or marked or table.get(model, ""), _unmarked(ask, model, mark + marked) if mark else ask)
+
+
+def _unmarked(ask: Ask, model: str, mark: str) -> Ask:
+    body = {**ask.body, "model": model} if "model" in ask.body else ask.body
+    return replace(ask, path=ask.path.replace(mark, ""), body=body)
 
 
 def play(chosen: Chosen, vendor: Vendor) -> Reply:

@@ -6,7 +6,6 @@ before its last byte leaves: who has read an answer to its end will find it ther
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import sys
@@ -14,20 +13,20 @@ import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from . import openai
-from .ledger import Entry, Ledger
+from . import prose
+from .body import read_body
+from .office import Office
 from .reply import Ask, Refusal, Reply, Vendor, to_json
 from .scripts import HEADER, Chosen, choose, play
+from .vendors import vendor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
-_VENDOR: Vendor = openai
 _MAX_BODY = 32 * 1024 * 1024
 _NO_KEY = Refusal(
     status=401, code="invalid_api_key", kind="invalid_request_error", message="You didn't provide an API key."
@@ -35,14 +34,13 @@ _NO_KEY = Refusal(
 
 
 class Server(ThreadingHTTPServer):
+    """One listener; several may share an office."""
+
     daemon_threads = False  # so that server_close waits for the handlers
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], scripts: Mapping[str, str]) -> None:
-        self.scripts = scripts
-        self.ledger = Ledger()
-        self.kept: dict[str, bytes] = {}
-        self.serials = count()  # `next` on it is atomic
+    def __init__(self, address: tuple[str, int], office: Office) -> None:
+        self.office = office
         self.stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -77,51 +75,44 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
-        if path == "/ledger":
-            self._send(Reply(body=to_json(self.server.ledger.as_json())))
+        if self.path == "/ledger":
+            self._send(Reply(body=to_json(self.server.office.ledger.as_json())))
         else:
-            self._serve(self._ask(path, {}))
+            self._serve({})
 
     def do_POST(self) -> None:
         size = int(self.headers.get("content-length") or 0)
         raw = self.rfile.read(min(size, _MAX_BODY))
-        try:
-            body = json.loads(raw)
-        except ValueError:
-            body = None
-        self._serve(self._ask(urlsplit(self.path).path, body if isinstance(body, dict) else {}))
+        self._serve(read_body(self.headers.get("content-type") or "", raw))
 
-    def _ask(self, path: str, body: Mapping[str, Any]) -> Ask:
-        tried = self.headers.get("x-stainless-retry-count") or "0"
-        return Ask(
+    def _serve(self, body: Mapping[str, Any]) -> None:
+        office, path = self.server.office, unquote(urlsplit(self.path).path)
+        same = prose.digest(path, body)
+        ask = Ask(
             method=self.command,
             path=path,
             body=body,
-            serial=next(self.server.serials),
-            attempt=int(tried) if tried.isdigit() else 0,
+            serial=next(office.serials),
+            attempt=office.attempts.number(self.headers.get("x-stainless-retry-count"), same),
             created=int(time.time()),
+            origin=f"http://{self.headers.get('host')}",
+            memory=office.memory,
         )
-
-    def _serve(self, ask: Ask) -> None:
-        chosen = choose(ask, self.headers.get(HEADER) or "", self.server.scripts)
-        reply = self._reply(ask, chosen)
-        self.server.ledger.add(_entry(ask, chosen.name, reply))
-        if reply.keep is not None:
-            self.server.kept[reply.keep[0]] = reply.keep[1]
+        vendor = vendor_of(path)
+        chosen = choose(ask, self.headers.get(HEADER) or "", office.scripts)
+        reply = self._reply(chosen, vendor)
+        office.attempts.answered(same, reply.status)
+        office.record(ask, vendor, chosen.name, reply)
         try:
             self._send(reply)
         except OSError:
-            self.server.ledger.abandon(ask.serial)
+            office.ledger.abandon(ask.serial)
             self.close_connection = True
 
-    def _reply(self, ask: Ask, chosen: Chosen) -> Reply:
-        if not self.headers.get("authorization"):
-            return _VENDOR.refuse(_NO_KEY)
-        kept = self.server.kept.get(ask.path) if ask.method == "GET" else None
-        if kept is not None:
-            return Reply(body=kept, operation="fetch_response", response_id=ask.path.rsplit("/", 1)[-1])
-        return play(chosen, _VENDOR)
+    def _reply(self, chosen: Chosen, vendor: Vendor) -> Reply:
+        if not any(self.headers.get(name) for name in vendor.KEYS):
+            return vendor.refuse(_NO_KEY)
+        return play(chosen, vendor)
 
     def _send(self, reply: Reply) -> None:
         self._rest(reply.pause)
@@ -137,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_whole(self, reply: Reply) -> None:
         missing = 1 if reply.ending == "cut" else 0  # announce more than will come
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", reply.media)
         self.send_header("content-length", str(len(reply.body) + missing))
         self.end_headers()
         self.wfile.write(reply.body)
@@ -158,25 +149,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's signature
         log.debug(format, *args)
-
-
-def _entry(ask: Ask, script: str, reply: Reply) -> Entry:
-    return Entry(
-        serial=ask.serial,
-        method=ask.method,
-        path=ask.path,
-        operation=reply.operation or _operation(ask.path),
-        model=ask.model,
-        stream=reply.events is not None,
-        script=script,
-        attempt=ask.attempt,
-        status=reply.status,
-        response_id=reply.response_id,
-        usage=reply.usage if reply.status == 200 else None,
-        outcome="cut" if reply.ending == "cut" else "completed",
-    )
-
-
-def _operation(path: str) -> str:
-    """The operation of a call that was refused."""
-    return "embeddings" if path.endswith("/embeddings") else "chat"

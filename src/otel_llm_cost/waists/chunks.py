@@ -28,6 +28,9 @@ from otel_llm_cost.stream import Reading
 class Form(Protocol):
     """What one SDK's chunks are; a piece is what is kept of a chunk."""
 
+    ends_told: bool
+    """True where the transport tells a whole answer from one that broke off; else the provider's own word counts."""
+
     def piece(self, chunk: Any) -> Any:
         """The part of a chunk that is read, if ever."""
 
@@ -99,6 +102,7 @@ class Chunks(Reading):
     def _ended(self) -> None:
         with quietly("read a stream"):
             self._read_newest()
+        self._done = self._form.ends_told
         super()._ended()
 
     def _interrupted(self, exc: BaseException | None) -> None:

@@ -36,7 +36,6 @@ _VERTEX: Final = "vertexai"
 _VECTOR: Final = re.compile(r"\[[-+.\deE,\s]+\]")
 _LARGE: Final = 16 << 10
 """Characters of an answer from which on its vectors are cut out before it is read."""
-_NO_DIGITS: Final = dict.fromkeys(range(ord("0"), ord("9") + 1))
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
@@ -232,16 +231,18 @@ class _HttpTurn(Turn):
 class _Text:
     """Chunks of `request_streamed`: JSON as text."""
 
+    ends_told = False
+
     def piece(self, chunk: Any) -> str:
         return chunk.body or ""
 
     def size(self, piece: str) -> int:
         return len(piece)
 
-    def counts(self, piece: str) -> str:
+    def counts(self, piece: str) -> bytes:
         """What follows the name of the usage, without its figures.  Inside a JSON string, quotes are escaped."""
         at = piece.rfind('"usageMetadata"')
-        return piece[at:].translate(_NO_DIGITS) if at >= 0 else ""
+        return piece[at:].encode().translate(None, b"0123456789") if at >= 0 else b""
 
     def tells_more(self, piece: str) -> bool:
         return '"finishReason"' in piece or '"groundingMetadata"' in piece or '"promptFeedback"' in piece

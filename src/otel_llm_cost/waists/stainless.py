@@ -24,6 +24,8 @@ from otel_llm_cost.turn import Turn, Waist, enabled, where
 from .eventstream import CONTENT_TYPE, EventStream
 
 _NO_HEADERS: Final[Mapping[str, str]] = {}
+_BEGUN: Final = "_raw_iterator"
+"""Where Anthropic's decoder of JSON lines keeps the iterator over the response that it began when it was made."""
 
 
 class Stainless(Waist):
@@ -119,7 +121,11 @@ class _Turn(Turn):
                 drop_usage=self._injected,
                 decoder=_event_stream if CONTENT_TYPE in response.headers.get("content-type", "") else None,
             )
-            attach(response, tap, asynchronous=self._asynchronous)
+            if response.is_closed:  # the SDK has read it to its end
+                for _ in tap.through(iter((response.content,))):
+                    pass
+            else:
+                attach(response, tap, asynchronous=self._asynchronous)
             return True
         call.answered(self._waist.provider, body)
         return False
@@ -137,12 +143,16 @@ class _Turn(Turn):
         return provider.error(exc)
 
     def _downloaded(self, request: Request) -> None:
-        response = _unread_response(self.result)
-        if response is None:
+        response, begun = _unread_response(self.result), view(self.result).get(_BEGUN)
+        if response is None and not isinstance(self.result, str):
             return
         download = batch.Download(self._waist.telemetry, self._waist.provider, request)
-        if response.is_closed:
+        if response is None:
+            download.whole(self.result)
+        elif response.is_closed and begun is None:
             download.whole(response.content)
+        elif begun is not None:
+            vars(self.result)[_BEGUN] = (download.athrough if self._asynchronous else download.through)(begun)
         else:
             batch.attach(response, download, asynchronous=self._asynchronous)
 
@@ -158,11 +168,13 @@ def _wire(client: Any, options: Any) -> Wire:
     if path.startswith(("http://", "https://")):
         url = urlsplit(path)
         host, port, path = url.hostname or "", url.port, url.path
-    body = options.json_data if isinstance(options.json_data, Mapping) else {}
+    method = options.method.upper()
+    given = options.params if method == "GET" else options.json_data
+    body = given if isinstance(given, Mapping) else {}
     if isinstance(options.extra_json, Mapping):
         body = {**body, **options.extra_json}
     return Wire(
-        method=options.method.upper(),
+        method=method,
         path=path.partition("?")[0],
         body=body,
         host=host,

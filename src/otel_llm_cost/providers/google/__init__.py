@@ -41,11 +41,11 @@ __all__ = [
 ]
 
 
-def billed(exception: BaseException) -> Any:  # noqa: ARG001
+def billed(exception: BaseException) -> Any:
     """No exception of these SDKs carries an answer."""
 
 
-def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:  # noqa: ARG001
+def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:
     """Every stream reports its usage unasked."""
 
 

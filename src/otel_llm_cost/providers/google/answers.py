@@ -54,7 +54,8 @@ def _finish_reasons(said: Mapping[str, Any]) -> tuple[tuple[int, str], ...] | No
     found = []
     for position, raw in enumerate(items(said, "candidates")):
         candidate = view(raw)
-        if reason := lower(text(candidate, "finishReason")):
+        number = count(candidate, "finishReason")  # of a reason that an old client has no name for
+        if reason := lower(text(candidate, "finishReason")) or (str(number) if number else None):
             index = count(candidate, "index")
             found.append((position if index is None else index, reason))
     if not found and (blocked := text(within(said, "promptFeedback"), "blockReason")):

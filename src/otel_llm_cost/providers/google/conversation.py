@@ -66,7 +66,7 @@ def _part(raw: Mapping[str, Any]) -> Part | None:
 def _media(raw: Mapping[str, Any]) -> Part:
     """The bytes are left out."""
     kind = text(raw, "mimeType") or text(raw, "mime_type")
-    uri = text(raw, "fileUri") or text(raw, "uri")
+    uri = text(raw, "fileUri") or text(raw, "file_uri") or text(raw, "uri")
     part = {"type": "uri" if uri else "blob", "modality": (kind or "file").partition("/")[0], "mime_type": kind}
     return {**part, "uri": uri} if uri else part
 

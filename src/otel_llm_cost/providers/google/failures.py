@@ -34,6 +34,9 @@ def error(exception: BaseException) -> Error:
     interactions' own (`status_code`, `body`).
     """
     name = type(exception).__name__
+    cause = getattr(exception, "cause", None)
+    if name == "RetryError" and isinstance(cause, BaseException):
+        return error(cause)
     said = error_in(getattr(exception, "details", None)) or error_in(getattr(exception, "body", None))
     status = _integer(getattr(exception, "code", None)) or _integer(getattr(exception, "status_code", None))
     if said is not None and said.type != "error":

@@ -85,10 +85,11 @@ def _prediction(body: Mapping[str, Any], model: str) -> Request:
 
 
 def _parameters(config: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a request says beyond its model and its contents; an interaction says it in snake_case."""
+    """What a request says beyond its model and its contents; interactions, and the SDK within, say it in snake_case."""
     choices = count(config, "candidateCount")
     stop = items(config, "stopSequences") or items(config, "stop_sequences")
-    level = text(within(config, "thinkingConfig"), "thinkingLevel") or text(config, "thinking_level")
+    thinking = within(config, "thinkingConfig") or config
+    level = text(thinking, "thinkingLevel") or text(thinking, "thinking_level")
     top_p, limit = number(config, "topP"), count(config, "maxOutputTokens")
     return {
         "max_tokens": count(config, "max_output_tokens") if limit is None else limit,

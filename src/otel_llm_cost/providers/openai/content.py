@@ -12,6 +12,9 @@ from typing import Any, Final
 from otel_llm_cost.content import Kind, Message, Part, Prompt, Said, assembled
 from otel_llm_cost.read import count, items, text, view, within
 
+_TEXT_ONLY: Final = frozenset({"user", "system", "developer"})
+_BARE: Final = 2
+"""Keys of a message that has a role and a content, and nothing else."""
 _TEXTS: Final = {"refusal": "refusal"}
 """Part type → the key of its text, where that is not `text`."""
 _MODALITIES: Final = {
@@ -56,6 +59,8 @@ def prompt(body: Mapping[str, Any]) -> Prompt:
 def _message(said: Mapping[str, Any]) -> Message:
     """One message of a chat."""
     role, content = text(said, "role") or "user", said.get("content")
+    if isinstance(content, str) and (role in _TEXT_ONLY or (role == "assistant" and len(said) == _BARE)):
+        return {"role": role, "parts": [{"type": "text", "content": content}]}  # nearly all of a long conversation
     if role in ("tool", "function"):
         return _outcome(text(said, "tool_call_id"), content)
     parts = _parts(content)

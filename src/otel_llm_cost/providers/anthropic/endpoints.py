@@ -1,0 +1,103 @@
+"""What is asked, and of whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from otel_llm_cost.provider import Wire
+from otel_llm_cost.read import count, number, text, within
+from otel_llm_cost.record import Request
+
+_ENDPOINT: Final = re.compile(r"(?:^|/)v1/(messages|messages/count_tokens|complete)/?$")
+_OPERATIONS: Final = {
+    "messages": "chat",
+    "messages/count_tokens": "count_tokens",
+    "complete": "text_completion",
+}
+_PLAIN: Final = 3
+"""Keys of a request that names a model, its messages and max_tokens, which are required, and nothing else."""
+
+# Which platform bills.  Foundry, the Claude Platform on AWS and the one on Google Cloud serve Anthropic's own API with
+# its ids and its prices, and the SDK's own spans name them `anthropic`; Bedrock and Vertex AI have prices of their own.
+_CLIENTS: Final = (
+    ("AnthropicBedrock", "aws.bedrock"),
+    ("AnthropicVertex", "gcp.vertex_ai"),
+    ("AnthropicAWS", "anthropic"),
+    ("AnthropicFoundry", "anthropic"),
+    ("AnthropicGoogleCloud", "anthropic"),
+)
+_HOSTS: Final = (
+    (r"(.+\.)?anthropic\.com", "anthropic"),
+    (r".+\.services\.ai\.azure\.com", "anthropic"),
+    (r"aws-external-anthropic\..+\.api\.aws", "anthropic"),
+    (r"claude\.googleapis\.com", "anthropic"),
+    (r"bedrock.*\.(amazonaws\.com|api\.aws)", "aws.bedrock"),
+    (r"(.+-)?aiplatform(\.(us|eu)\.rep)?\.googleapis\.com", "gcp.vertex_ai"),
+    (r"(.+\.)?openrouter\.ai", "openrouter"),
+    (r"api\.deepseek\.com", "deepseek"),
+    (r"api\.x\.ai", "x_ai"),
+    (r"api\.moonshot\.(ai|cn)", "moonshot_ai"),
+    (r".+\.(cloud\.databricks\.com|azuredatabricks\.net)", "databricks"),
+)
+
+
+def request(wire: Wire, provider: str | None = None) -> Request | None:
+    """A POST to messages, count_tokens or the legacy complete; everything else is not a call.
+
+    The clients of Bedrock and Vertex AI rewrite the path later than it is seen here.
+    """
+    found = _ENDPOINT.search(wire.path) if wire.method == "POST" else None
+    if found is None:
+        return None
+    body = wire.body
+    longest = count(body, "max_tokens")
+    said = Request(
+        operation=_OPERATIONS[found[1]],
+        provider=provider or vendor(wire),
+        model=text(body, "model"),
+        server_address=wire.host or None,  # one cloud client learns its host only when it sends
+        server_port=wire.port,
+        max_tokens=count(body, "max_tokens_to_sample") if longest is None else longest,
+        stream=True if body.get("stream") is True else None,
+    )
+    return said._replace(**_parameters(body)) if len(body) > _PLAIN else said
+
+
+def _parameters(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request says beyond what it must say."""
+    output = within(body, "output_config")
+    form = within(output, "format") or within(body, "output_format")
+    stop = body.get("stop_sequences")
+    return {
+        "temperature": number(body, "temperature"),
+        "top_p": number(body, "top_p"),
+        "top_k": number(body, "top_k"),
+        "stop_sequences": tuple(word for word in stop if isinstance(word, str)) if isinstance(stop, list) else None,
+        "reasoning_level": text(output, "effort"),
+        "output_type": "json" if text(form, "type") == "json_schema" else None,
+        "service_tier": text(body, "service_tier"),
+    }
+
+
+def vendor(wire: Wire) -> str:
+    """Who bills: told by the client's class, else by the host; an unknown host is named itself."""
+    return _vendor(wire.client, wire.host.lower())
+
+
+@lru_cache(maxsize=256)
+def _vendor(client: str, host: str) -> str:
+    of_class = next((name for kind, name in _CLIENTS if kind in client), None)
+    return of_class or next((name for pattern, name in _HOSTS if re.fullmatch(pattern, host)), host)
+
+
+def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:  # noqa: ARG001
+    """Streams report their usage unasked."""
+    return None
+
+
+def rejects_stream_usage(exception: BaseException) -> bool:  # noqa: ARG001
+    """Nothing was asked for."""
+    return False

@@ -27,7 +27,7 @@ from otel_llm_cost.attributes import (
 from otel_llm_cost.attributes import decode as decode_call
 from otel_llm_cost.record import Call, Error
 
-from .dialects import FOREIGN, normalise
+from .dialects import ANTHROPIC_SDK, FOREIGN, normalise
 
 MOST_SPANS: Final = 50_000
 """Spans of one request; senders batch 512 unless told otherwise."""
@@ -178,7 +178,7 @@ def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | No
     if _SIGNS.isdisjoint(pairs) and _FOREIGN_SIGNS.isdisjoint(pairs):
         return None
     attributes = normalise({name: _value(value) for name, value in pairs.items()})
-    if not _is_call(attributes):
+    if not _is_call(attributes, origin.scope_name):
         return None
     decoded = decode_call(origin.tags | attributes if origin.tags else attributes)
     start_ns, duration_ns, doubts = _times(span, origin.received_ns)
@@ -200,7 +200,9 @@ def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | No
     )
 
 
-def _is_call(attributes: dict[str, Any]) -> bool:
+def _is_call(attributes: dict[str, Any], scope_name: str) -> bool:
+    if scope_name == ANTHROPIC_SDK and OPERATION not in attributes:
+        return False  # it has a span for each of its requests, and names the operation of those that are calls
     if not _USAGE.isdisjoint(attributes):
         return True
     operation = attributes.get(OPERATION)

@@ -8,7 +8,8 @@ billed is kept, so that nothing is hidden, and set aside with the reason, so tha
   background told nobody what it used when it was asked for: there our own instrumentation says so on the fetch
 - `not_billed`          the provider asks nothing for it: counting tokens, moderation
 - `parent_of_billed`    a span somewhere below it carries usage, and the deepest span wins
-- `duplicate_response`  the same response id of the same provider was billed from another span
+- `duplicate_response`  the same response id of the same provider was billed from another span; of ours and another's
+  in one request, ours is billed, for it says more than the SDKs' own spans do
 
 The memory is a bounded window of what was stored last, and is told of a batch only once that is stored: what could
 not be stored and is sent again must not be taken for a duplicate.
@@ -118,10 +119,12 @@ class Window:
         for call in calls:
             if call.key not in self._spans.keys:
                 fresh.setdefault(call.key, call)
-        parents = _above(fresh.values())
+        ours = {_response_key(call) for call in fresh.values() if call.scope_name == _OURS and carries_usage(call)}
+        ours.discard(None)
+        parents = _above(call for call in fresh.values() if call.scope_name == _OURS or _response_key(call) not in ours)
         billed: set[tuple[str, str]] = set()
-        # spans with usage first: of two with one response id the one that can be billed is counted
-        ordered = sorted(fresh.values(), key=lambda call: not carries_usage(call))
+        # of two spans with one response id the one that can be billed is counted, and ours before another's
+        ordered = sorted(fresh.values(), key=lambda call: (not carries_usage(call), call.scope_name != _OURS))
         kept = [(call, self._reason(call, parents, billed)) for call in ordered]
         return Judged(kept, len(calls) - len(kept))
 

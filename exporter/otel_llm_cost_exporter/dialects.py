@@ -50,6 +50,15 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+ANTHROPIC_SDK: Final = "com.anthropic.sdk.python"
+"""The scope of the spans that the Anthropic SDK makes of itself."""
+
+
+def _some(value: Any) -> Any:
+    """Zero of a kind says no more than silence."""
+    return value or None
+
+
 Translation = tuple[str, Callable[[Any], Any]]
 
 FOREIGN: Final[dict[str, Translation]] = {
@@ -73,6 +82,15 @@ FOREIGN: Final[dict[str, Translation]] = {
     "llm.request.type": (OPERATION, _request_type),
     "llm.is_streaming": ("gen_ai.request.stream", _same),
     "llm.response.finish_reason": (FINISH_REASONS, _listed),
+    # the Anthropic SDK's own spans
+    "anthropic.request.service_tier": ("llm_cost.request.service_tier", _same),
+    "anthropic.response.service_tier": ("llm_cost.response.service_tier", _same),
+    "anthropic.message.stop_reason": (FINISH_REASONS, _listed),
+    "anthropic.request.id": ("llm_cost.request.id", _same),
+    "anthropic.usage.cache_creation.ephemeral_5m_input_tokens": (USAGE_NAMES["cache_write_5m_input_tokens"], _some),
+    "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": (USAGE_NAMES["cache_write_1h_input_tokens"], _some),
+    "anthropic.usage.compaction.input_tokens": (USAGE_NAMES["compaction_input_tokens"], _same),
+    "anthropic.usage.compaction.output_tokens": (USAGE_NAMES["compaction_output_tokens"], _same),
     # OpenInference
     "openinference.span.kind": (OPERATION, _span_kind),
     "llm.provider": (PROVIDER, _same),
@@ -114,12 +132,27 @@ PROVIDERS: Final = {
 """A provider's other names, in lower case → its name in the conventions."""
 
 
+_COMPACTIONS: Final = (
+    (USAGE_NAMES["input_tokens"], "anthropic.usage.compaction.input_tokens"),
+    (USAGE_NAMES["output_tokens"], "anthropic.usage.compaction.output_tokens"),
+)
+"""The SDK's totals leave out what a compaction used; it is billed with the call."""
+
+
+def _add(attributes: dict[str, Any], total: str, more: Any) -> None:
+    if isinstance(attributes.get(total), int) and isinstance(more, int):
+        attributes[total] += more
+
+
 def normalise(attributes: dict[str, Any]) -> dict[str, Any]:
     """The attributes under our names; the given dictionary is used up."""
     if not FOREIGN.keys().isdisjoint(attributes):
+        for total, compaction in _COMPACTIONS:
+            if compaction in attributes:
+                _add(attributes, total, attributes[compaction])
         for name, (ours, read) in FOREIGN.items():
-            if name in attributes:
-                attributes.setdefault(ours, read(attributes.pop(name)))
+            if name in attributes and (value := read(attributes.pop(name))) is not None:
+                attributes.setdefault(ours, value)
     provider = attributes.get(PROVIDER)
     if isinstance(provider, str):
         lower = provider.strip().lower()

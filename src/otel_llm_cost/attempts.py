@@ -71,4 +71,6 @@ def _is_try(call: OpenCall, request: Any) -> bool:
     """Some clients send to another path than they were asked for (Bedrock, Vertex); Stainless marks its tries."""
     if call.path is None or call.trying:  # others tell of its tries; or a client sends through another client
         return False
-    return bool(request.url.path.endswith(call.path)) or "x-stainless-retry-count" in request.headers
+    if "x-stainless-retry-count" in request.headers:
+        return True
+    return bool(request.url.path.endswith(call.path))

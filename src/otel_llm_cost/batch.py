@@ -9,21 +9,18 @@ them by their response ids and bills each once.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from . import attributes as names
 from . import reaper
 from .call import Telemetry
 from .context import current_tags
-from .provider import Provider, Result
+from .provider import Provider
 from .quiet import quietly
-from .record import Call, Request, Tags
+from .record import Request
 
 _LONGEST_LINE: Final = 32 << 20
 _OBJECT: Final = b"{"
@@ -86,21 +83,7 @@ class Download:
             if (document := _parsed(line)) is not None:
                 with quietly("report a batch's result"):
                     for result in self._provider.results(document, self._request):
-                        report(self._telemetry, result, self._tags, self._context)
-
-
-def report(telemetry: Telemetry, result: Result, tags: Tags, context: otel_context.Context) -> None:
-    """One call of a batch as a span and its tokens as a metric; how long it took nobody says."""
-    request, response = result.request, result.response
-    made_at = int((result.made_at or time.time()) * 1e9)
-    name = f"{request.operation} {request.model}" if request.model else str(request.operation)
-    start = names.encode_request(request) | names.encode_tags(tags)
-    span = telemetry.tracer.start_span(name, context, SpanKind.CLIENT, start, start_time=made_at)
-    span.set_attributes(names.encode_closing(Call(request=request, response=response, error=response.error)))
-    if response.error is not None:
-        span.set_status(Status(StatusCode.ERROR, response.error.type))
-    telemetry.record_tokens(request, response)
-    span.end(made_at)
+                        self._telemetry.report(result, self._tags, self._context)
 
 
 def attach(response: Any, download: Download, *, asynchronous: bool) -> None:

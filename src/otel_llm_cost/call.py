@@ -23,7 +23,7 @@ from . import attributes as names
 from . import reaper
 from .capture import NOTHING_ASKED, Asked, Capture
 from .content import Message, Said, assembled
-from .provider import Provider
+from .provider import Provider, Result
 from .quiet import quietly
 from .record import NOTHING, Attempt, Call, Error, Outcome, Request, Response, Tags, Usage, fold
 from .seen import KEPT, Seen, completed_by_estimate
@@ -62,10 +62,25 @@ class Telemetry:
             if tokens is not None:
                 self.tokens.record(tokens, {**labels, names.TOKEN_TYPE: kind})
 
-    def record_tokens(self, request: Request, response: Response) -> None:
-        """The same for a call of which only the result is known."""
+    def report(self, result: Result, tags: Tags, context: otel_context.Context) -> None:
+        """A call of which only the result is known, as a span and its tokens as a metric; nobody says how long it took.
+
+        `context` is where it belongs in a trace.
+        """
+        request, response = result.request, result.response
+        made_at = int((result.made_at or time.time()) * 1e9)
+        start = names.encode_request(request) | names.encode_tags(tags)
+        span = self.tracer.start_span(_name(request), context, SpanKind.CLIENT, start, start_time=made_at)
+        span.set_attributes(names.encode_closing(Call(request=request, response=response, error=response.error)))
+        if response.error is not None:
+            span.set_status(Status(StatusCode.ERROR, response.error.type))
         if response.usage is not None:
             self.record_usage(response.usage, _labels(request, response))
+        span.end(made_at)
+
+
+def _name(request: Request) -> str:
+    return f"{request.operation} {request.model}" if request.model else str(request.operation)
 
 
 def _labels(request: Request, response: Response) -> dict[str, Any]:
@@ -89,6 +104,7 @@ class OpenCall:
     __slots__ = (
         "__weakref__",
         "_answer",
+        "_around",
         "_asked",
         "_first_chunk_at",
         "_pending",
@@ -96,6 +112,7 @@ class OpenCall:
         "_sent",
         "_span",
         "_started",
+        "_tags",
         "_telemetry",
         "_unclaimed",
         "chunks",
@@ -139,8 +156,11 @@ class OpenCall:
             start |= names.encode_tags(tags)
         if asked.fingerprint is not None:
             start[names.PROMPT_FINGERPRINT] = asked.fingerprint
-        name = f"{request.operation} {request.model}" if request.model else str(request.operation)
-        self._span: Span = telemetry.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=start)
+        self._tags = tags
+        self._around = otel_context.get_current()
+        self._span: Span = telemetry.tracer.start_span(
+            _name(request), self._around, kind=SpanKind.CLIENT, attributes=start
+        )
         self._started = time.perf_counter()
 
     @property
@@ -150,7 +170,7 @@ class OpenCall:
 
     def context(self) -> otel_context.Context:
         """The context under which the SDK sends: this call's span is current, and the HTTP client finds the call."""
-        return otel_context.set_value(CURRENT_CALL, self, trace.set_span_in_context(self._span))
+        return otel_context.set_value(CURRENT_CALL, self, trace.set_span_in_context(self._span, self._around))
 
     # -- what is observed
 
@@ -233,6 +253,7 @@ class OpenCall:
                     self._span.set_status(Status(StatusCode.ERROR, call.error.type))
                 self._measure(call, ended)
                 self._tell(call, at)
+                self._tell_asides(call, at)
             with quietly("end a span"):
                 self._span.end(at)
         finally:
@@ -259,6 +280,13 @@ class OpenCall:
             self._span.set_attributes(content)
         if capture.on_event and self._telemetry.logger is not None:
             self._telemetry.logger.emit(_content_event(call, content, self._span, at))
+
+    def _tell_asides(self, call: Call, at: int) -> None:
+        """What other models did for this answer is billed beside it: a span each, next to this one."""
+        for model, usage in call.response.asides or ():
+            request = Request(operation=call.request.operation, provider=call.request.provider, model=model)
+            response = Response(model=model, usage=usage, service_tier=call.response.service_tier)
+            self._telemetry.report(Result(request, response, at / 1e9), self._tags, self._around)
 
     def _closed(self, outcome: Outcome | None, error: Error | None) -> Call:
         first = self._first_chunk_at - self._started if self.chunks else None

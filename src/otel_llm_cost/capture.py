@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from . import attributes as names
 from .content import Message, Part, Prompt, texts
@@ -97,8 +97,7 @@ class Capture:
         return _WITHHELD  # quietly() has swallowed a fault
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What is kept of one prompt."""
 
     fingerprint: str | None = None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from .content import Message, Prompt, Said
 from .record import Error, Request, Response
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """A request as the SDK is about to send it, in plain values."""
 
     method: str
@@ -23,7 +22,7 @@ class Wire:
     port: int | None
     client: str
     """The names of the client's class and of its bases, space-separated."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     """What the caller sends with this one call, names in lower case; not the client's own headers."""
 
 

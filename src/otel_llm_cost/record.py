@@ -128,6 +128,8 @@ class Response(NamedTuple):
     stated_cost: str | None = None
     """The provider's own figure for this call in USD, as it wrote it (OpenRouter, xAI, Perplexity)."""
     usage: Usage | None = None
+    asides: tuple[tuple[str, Usage], ...] | None = None
+    """(model, usage) of what other models did for this answer, outside of its own usage and at their own price."""
     error: Error | None = None
 
 

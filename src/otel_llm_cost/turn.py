@@ -141,9 +141,10 @@ class Turn:
 
 def enabled() -> bool:
     """Not where the user or a framework suppressed it, nor inside a call that is seen already (wrappers may nest)."""
-    if any(map(otel_context.get_value, _SUPPRESSING)):
+    here = otel_context.get_current()
+    if any(here.get(key) for key in _SUPPRESSING):
         return False
-    outer = otel_context.get_value(CURRENT_CALL)
+    outer = here.get(CURRENT_CALL)
     return not isinstance(outer, OpenCall) or outer.closed
 
 

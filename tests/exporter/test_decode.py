@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from otel_llm_cost.attributes import FINISH_REASONS, USAGE_NAMES
 from otel_llm_cost.pricing import PriceBook
+from otel_llm_cost.record import Response, Usage
 from otel_llm_cost_exporter.decode import Arrived, decode
 from otel_llm_cost_exporter.dialects import FOREIGN
 from otel_llm_cost_exporter.pipeline import price
@@ -193,3 +194,40 @@ def test_a_deep_value_is_no_danger() -> None:
         nested = [nested]
     call = decoded(chat(**{"gen_ai.usage.output_tokens": nested}))
     assert call.bad_usage
+
+
+def test_the_anthropic_sdks_own_span_is_read_in_full() -> None:
+    told = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": "claude-opus-5-5",
+        "gen_ai.usage.input_tokens": 220,
+        "gen_ai.usage.output_tokens": 20,
+        "gen_ai.usage.cache_write.input_tokens": 90,
+        "anthropic.usage.cache_creation.ephemeral_5m_input_tokens": 0,
+        "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": 90,
+        "anthropic.usage.compaction.input_tokens": 1000,
+        "anthropic.usage.compaction.output_tokens": 100,
+        "anthropic.response.service_tier": "priority",
+        "anthropic.message.stop_reason": "end_turn",
+    }
+    (arrived,) = decode(request(span(told), scope="com.anthropic.sdk.python"), time.time_ns()).calls
+    assert arrived.call.response == Response(
+        finish_reasons=((0, "end_turn"),),
+        service_tier="priority",
+        usage=Usage(
+            input_tokens=1220,
+            output_tokens=120,
+            cache_write_input_tokens=90,
+            cache_write_1h_input_tokens=90,
+            compaction_input_tokens=1000,
+            compaction_output_tokens=100,
+        ),
+    )
+
+
+def test_what_the_anthropic_sdk_does_beside_calls_is_no_call() -> None:
+    counting = {"gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-opus-5-5"}
+    listing = {"gen_ai.provider.name": "anthropic"}
+    sent = request(span(counting), span(listing), scope="com.anthropic.sdk.python")
+    assert decode(sent, time.time_ns()).calls == []

@@ -152,6 +152,16 @@ class _Forgetful:
         return [] if "INTERVAL 1 HOUR" in sql else self.store.query(sql, parameters)
 
 
+def test_of_ours_and_an_sdks_own_span_of_one_call_ours_is_billed(ingest: Ingest, store: Store) -> None:
+    told = chat(**{"gen_ai.response.id": "msg_1", "gen_ai.provider.name": "anthropic"})
+    ours = span(told, trace_id=TRACE, span_id=b"11111111")
+    the_sdks = span(told, trace_id=TRACE, span_id=b"22222222", parent_span_id=b"11111111")
+    both = request(ours, scope="otel_llm_cost")
+    both.resource_spans.extend(request(the_sdks, scope="com.anthropic.sdk.python").resource_spans)
+    ingest.accept_request(both)
+    assert judged(store) == [("11111111", ""), ("22222222", "duplicate_response")]
+
+
 def test_counting_tokens_is_not_billed(ingest: Ingest, store: Store) -> None:
     counted = chat(**{"gen_ai.operation.name": "count_tokens", "gen_ai.usage.output_tokens": None})
     ingest.accept_request(request(span(counted, span_id=b"11111111")))

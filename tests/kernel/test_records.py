@@ -98,6 +98,7 @@ calls = st.builds(
         usage=optional(usages.filter(lambda u: u != Usage())),
         finish_reasons=optional(reasons),
         error=st.none(),
+        asides=st.none(),  # spans of their own
     ),
     tags=tags,
     error=optional(errors),

@@ -95,7 +95,7 @@ def quantities(usage: Usage) -> Quantities | str:
         and total_out >= 0
         and total_in + total_out
     ):
-        return Quantities(_pairs(total_in, total_out, read or 0, reasoning or 0), total_in)
+        return Quantities(_pairs(total_in, total_out, read or 0, reasoning or 0), _largest_prompt(usage, total_in))
     return _in_full(usage)
 
 
@@ -126,7 +126,13 @@ def _in_full(usage: Usage) -> Quantities | str:
     pairs = tuple([(INDEX[name], count) for name, count in counts.items() if count])
     if not pairs:
         return "bad_usage" if any(problem != "input_missing" for problem in problems) else "no_usage"
-    return Quantities(pairs, total_in, tuple(problems), total_out is None)
+    return Quantities(pairs, _largest_prompt(usage, total_in), tuple(problems), total_out is None)
+
+
+def _largest_prompt(usage: Usage, total_in: int) -> int:
+    """A compaction is a request of its own, billed with the call, and neither is as large as both."""
+    compacted = usage.compaction_input_tokens
+    return max(total_in - compacted, compacted) if compacted and compacted <= total_in else total_in
 
 
 def _total(said: dict[str, int], name: str) -> int | None:

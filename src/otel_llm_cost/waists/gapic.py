@@ -33,35 +33,37 @@ _COUNTED: Final = ("promptTokenCount", "candidatesTokenCount", "toolUsePromptTok
 _TOOL_USE_FIELD: Final = 8
 """Number of a field of generativelanguage.v1beta's `UsageMetadata`."""
 _THOUGHTS_FIELD: Final = 10
-_STREAM: Final = "stream_generate_content"
-METHODS: Final = ("generate_content", _STREAM, "embed_content", "batch_embed_contents", "count_tokens", "predict")
-"""Methods that are calls, where a client has them."""
+_GENERATE: Final = ("generate_content", "stream_generate_content")
+_OTHERS: Final = ("embed_content", "batch_embed_contents", "count_tokens", "predict")
+"""Methods that not every version has."""
 
 
 class Target(NamedTuple):
-    """Where to put a wrapper."""
+    """A method to wrap."""
 
     module: str
     owner: str
+    method: str
     asynchronous: bool
+    optional: bool
 
 
-def _targets(*packages: str, service: str, owner: str) -> tuple[Target, ...]:
+def _targets(services: str, owner: str, *methods: str) -> tuple[Target, ...]:
     return tuple(
-        Target(f"{package}.services.{service}.{module}", f"{owner}{kind}", bool(kind == "AsyncClient"))
-        for package in packages
+        Target(f"{services}.{module}", f"{owner}{kind}", method, kind == "AsyncClient", method not in _GENERATE)
         for module, kind in (("client", "Client"), ("async_client", "AsyncClient"))
+        for method in methods
     )
 
 
+_AIPLATFORM: Final = "google.cloud.aiplatform_"
 GENERATIVEAI: Final = _targets(
-    "google.ai.generativelanguage_v1beta", service="generative_service", owner="GenerativeService"
+    "google.ai.generativelanguage_v1beta.services.generative_service", "GenerativeService", *_GENERATE, *_OTHERS
 )
-AIPLATFORM: Final = _targets(
-    "google.cloud.aiplatform_v1",
-    "google.cloud.aiplatform_v1beta1",
-    service="prediction_service",
-    owner="PredictionService",
+AIPLATFORM: Final = (
+    *_targets(f"{_AIPLATFORM}v1.services.prediction_service", "PredictionService", *_GENERATE, *_OTHERS),
+    *_targets(f"{_AIPLATFORM}v1beta1.services.prediction_service", "PredictionService", *_GENERATE, *_OTHERS),
+    *_targets(f"{_AIPLATFORM}v1.services.llm_utility_service", "LlmUtilityService", "count_tokens"),
 )
 
 

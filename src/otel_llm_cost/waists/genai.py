@@ -292,7 +292,7 @@ def _wire_of(request: Any) -> Wire:
         body=json.loads(body) if body[:1] == b"{" else {},
         host=url.host,
         port=url.port,
-        client=_VERTEX if "/locations/" in url.path else "",
+        client="",
         headers=request.headers,
     )
 

@@ -9,7 +9,7 @@ from otel_llm_cost.read import text, view, within
 from otel_llm_cost.record import NOTHING, Request, Response, Usage
 
 from .failures import failure
-from .usage import served_by, used
+from .usage import advised, served_by, used
 
 
 def response(body: Any, request: Request) -> Response:
@@ -62,6 +62,7 @@ def _message(message: Mapping[str, Any], usage: Mapping[str, Any], counted: Usag
         speed=text(usage, "speed"),
         inference_geo=text(usage, "inference_geo"),
         usage=counted,
+        asides=advised(usage) if "iterations" in usage else None,
     )
 
 

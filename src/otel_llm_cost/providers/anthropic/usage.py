@@ -4,8 +4,8 @@ From Anthropic's API reference and the SDK's types: `input_tokens` leaves out wh
 cache, so the total here is the sum of the three; `output_tokens` includes thinking.  The counts of a stream are
 cumulative.  `iterations` lists the samplings behind one answer: the headline counts are the sum of its `message`
 entries, a `compaction` is billed on top of them and is added here, and an `advisor_message` is billed on top too, but
-at the price of another model, so it is no part of this.  Where a refusal made another model answer, the headline counts
-are those of the one that answered.
+at the price of another model: it is told aside.  Where a refusal made another model answer, the headline counts are
+those of the one that answered.
 """
 
 from __future__ import annotations
@@ -73,6 +73,12 @@ def _compacted(headline: Usage, compactions: list[Usage]) -> Usage:
 def served_by(usage: Mapping[str, Any]) -> str | None:
     """The model that answered after another had refused; the start of the stream may name the one that refused."""
     return next((text(entry, "model") for entry in _iterations(usage, "fallback_message")), None)
+
+
+def advised(usage: Mapping[str, Any]) -> tuple[tuple[str, Usage], ...] | None:
+    """(model, usage) of every advisor that was asked."""
+    found = [(text(entry, "model"), _counted(entry)) for entry in _iterations(usage, "advisor_message")]
+    return tuple((model, counted) for model, counted in found if model and counted is not None) or None
 
 
 def _iterations(usage: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:

@@ -12,6 +12,7 @@ from .failures import error_in
 from .words import lower
 
 _UNBILLED: Final = frozenset({"count_tokens", "create_cache", "fetch_response"})
+_TEXT: Final = {"TEXT"}
 _STATUSES: Final = {"completed": "stop", "requires_action": "tool_call", "failed": "error"}
 
 
@@ -74,9 +75,6 @@ def _usage(said: Mapping[str, Any], used: Mapping[str, Any], *, ended: bool) -> 
     made = _sum(spoken, thoughts)
     if given is None and made is None:
         return None
-    asked = _modalities(items(used, "promptTokensDetails") or items(used, "promptTokenDetails"), "tokenCount")
-    for kind, tokens in _modalities(items(used, "toolUsePromptTokensDetails"), "tokenCount").items():
-        asked[kind] = asked.get(kind, 0) + tokens
     return _filled(
         Usage(
             input_tokens=given,
@@ -86,14 +84,16 @@ def _usage(said: Mapping[str, Any], used: Mapping[str, Any], *, ended: bool) -> 
             tool_use_input_tokens=tools,
             grounding_requests=_searches(said),
         ),
-        asked,
-        _modalities(items(used, "cacheTokensDetails"), "tokenCount"),
-        _modalities(items(used, "candidatesTokensDetails"), "tokenCount"),
+        _modalities(used, "tokenCount", "promptTokensDetails", "promptTokenDetails", "toolUsePromptTokensDetails"),
+        _modalities(used, "tokenCount", "cacheTokensDetails"),
+        _modalities(used, "tokenCount", "candidatesTokensDetails"),
     )
 
 
 def _filled(usage: Usage, asked: dict[str, int], cached: dict[str, int], made: dict[str, int]) -> Usage:
     """A usage with its details by modality."""
+    if not (asked or cached or made):
+        return usage
     return usage._replace(
         text_input_tokens=asked.get("TEXT"),
         image_input_tokens=asked.get("IMAGE"),
@@ -107,16 +107,17 @@ def _filled(usage: Usage, asked: dict[str, int], cached: dict[str, int], made: d
     )
 
 
-def _modalities(details: list[Any], key: str) -> dict[str, int]:
-    """Modality → tokens; a modality may be listed more than once."""
+def _modalities(used: Mapping[str, Any], figure: str, *names: str) -> dict[str, int]:
+    """Modality → tokens, summed over all these lists; none where there is but text, which the totals say already."""
     out: dict[str, int] = {}
-    for raw in details:
-        detail = view(raw)
-        kind, tokens = text(detail, "modality"), count(detail, key)
-        if kind and tokens is not None:
-            kind = str.upper(kind)
-            out[kind] = out.get(kind, 0) + tokens
-    return out
+    for name in names:
+        for raw in items(used, name):
+            detail = view(raw)
+            kind, tokens = text(detail, "modality"), count(detail, figure)
+            if kind and tokens is not None:
+                kind = str.upper(kind)
+                out[kind] = out.get(kind, 0) + tokens
+    return out if out.keys() != _TEXT else {}
 
 
 def _searches(said: Mapping[str, Any]) -> int | None:
@@ -154,12 +155,6 @@ def _interaction_usage(used: Mapping[str, Any]) -> Usage | None:
     given, made = _sum(count(used, "total_input_tokens"), tools), _sum(count(used, "total_output_tokens"), thoughts)
     if given is None and made is None:
         return None
-    asked, cached, spoken, tooled = (
-        _modalities(items(used, f"{name}_tokens_by_modality"), "tokens")
-        for name in ("input", "cached", "output", "tool_use")
-    )
-    for kind, tokens in tooled.items():
-        asked[kind] = asked.get(kind, 0) + tokens
     counted = [view(raw) for raw in items(used, "grounding_tool_count")]
     searches = sum(count(each, "count") or 0 for each in counted if each.get("type") == "google_search")
     usage = Usage(
@@ -170,7 +165,12 @@ def _interaction_usage(used: Mapping[str, Any]) -> Usage | None:
         tool_use_input_tokens=tools,
         grounding_requests=searches or None,
     )
-    return _filled(usage, asked, cached, spoken)
+    return _filled(
+        usage,
+        _modalities(used, "tokens", "input_tokens_by_modality", "tool_use_tokens_by_modality"),
+        _modalities(used, "tokens", "cached_tokens_by_modality"),
+        _modalities(used, "tokens", "output_tokens_by_modality"),
+    )
 
 
 def _sum(first: int | None, second: int | None) -> int | None:

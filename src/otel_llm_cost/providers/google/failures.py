@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from otel_llm_cost.errors import classify
@@ -30,14 +32,14 @@ _CLASSES: Final[dict[str, ErrorClass]] = {
 def error(exception: BaseException) -> Error:
     """The canonical code where Google gave one, else the exception's name.
 
-    Of google.genai.errors (`code`, `status`), google.api_core.exceptions (`code`, `grpc_status_code`) and the
-    interactions' own (`status_code`, `body`).
+    Of google.genai.errors (`code`, `status`, `details`), google.api_core.exceptions (`code`, `grpc_status_code` or the
+    HTTP response) and the interactions' own (`status_code`, `body`).
     """
     name = type(exception).__name__
     cause = getattr(exception, "cause", None)
     if name == "RetryError" and isinstance(cause, BaseException):
         return error(cause)
-    said = error_in(getattr(exception, "details", None)) or error_in(getattr(exception, "body", None))
+    said = next(filter(None, map(error_in, _bodies(exception))), None)
     status = _integer(getattr(exception, "code", None)) or _integer(getattr(exception, "status_code", None))
     if said is not None and said.type != "error":
         return said._replace(status_code=status or said.status_code)
@@ -45,6 +47,16 @@ def error(exception: BaseException) -> Error:
     if isinstance(code, str) and code.isupper():
         return Error(code, _CLASSES.get(code) or classify(status, code, name), status)
     return Error(name, classify(status, "", name), status)
+
+
+def _bodies(exception: BaseException) -> Iterator[Any]:
+    yield getattr(exception, "details", None)
+    yield getattr(exception, "body", None)
+    if type(exception).__module__.startswith("google.api_core"):
+        read = getattr(getattr(exception, "response", None), "content", None)
+        if isinstance(read, bytes):
+            with suppress(ValueError):
+                yield json.loads(read)
 
 
 def error_in(body: Any) -> Error | None:

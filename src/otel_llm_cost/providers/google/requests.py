@@ -15,6 +15,7 @@ from .words import lower, plain
 
 VERTEX: Final = "vertexai"
 """A word among `Wire.client` of a client in Vertex mode, whatever its base URL."""
+_VERTEX_PATH: Final = "/locations/"
 _MODEL = re.compile(r"(?:^|/)(models|tunedModels|endpoints)/([^/:]+):(\w+)$")
 _INTERACTION = re.compile(r"(?:^|/)(?:interactions|decisions)(/[^/:]+)?/?$")
 _CACHES = re.compile(r"(?:^|/)cachedContents/?$")
@@ -38,7 +39,7 @@ def request(wire: Wire, provider: str | None = None) -> Request | None:
     body = wire.body
     config = within(body, "generationConfig") or within(body, "generation_config")
     return asked._replace(
-        provider=provider or _provider(wire.host, VERTEX in wire.client),
+        provider=provider or _provider(wire.host, VERTEX in wire.client or _VERTEX_PATH in wire.path),
         server_address=wire.host,
         server_port=wire.port,
         stream=stream or None,
@@ -127,7 +128,7 @@ def download(wire: Wire, provider: str | None = None) -> Request | None:
         return None
     return Request(
         operation="generate_content",
-        provider=provider or _provider(wire.host, VERTEX in wire.client),
+        provider=provider or _provider(wire.host, VERTEX in wire.client or _VERTEX_PATH in wire.path),
         server_address=wire.host,
         server_port=wire.port,
         batch=True,

@@ -122,6 +122,7 @@ class OpenCall:
         "request_id",
         "response",
         "seen",
+        "sent",
         "trying",
     )
 
@@ -143,6 +144,8 @@ class OpenCall:
         """The HTTP response of the latest try, kept only while the SDK's request is under way."""
         self.seen: Seen = _UNSEEN
         self.trying = False
+        self.sent: object = None
+        """What the SDK was given to send, by identity."""
         self._answer: list[Message] = []
         self._asked = asked
         self._telemetry = telemetry
@@ -157,7 +160,7 @@ class OpenCall:
         if asked.fingerprint is not None:
             start[names.PROMPT_FINGERPRINT] = asked.fingerprint
         self._tags = tags
-        self._around = otel_context.get_current()
+        self._around = _around(otel_context.get_current())
         self._span: Span = telemetry.tracer.start_span(
             _name(request), self._around, kind=SpanKind.CLIENT, attributes=start
         )
@@ -170,7 +173,7 @@ class OpenCall:
 
     def context(self) -> otel_context.Context:
         """The context under which the SDK sends: this call's span is current, and the HTTP client finds the call."""
-        return otel_context.set_value(CURRENT_CALL, self, trace.set_span_in_context(self._span, self._around))
+        return otel_context.set_value(CURRENT_CALL, self, trace.set_span_in_context(self._span))
 
     # -- what is observed
 
@@ -310,6 +313,16 @@ class OpenCall:
         if call.error is not None:
             labels = {**labels, names.ERROR_TYPE: call.error.type}
         to.duration.record(ended - self._started, labels)
+
+
+def _around(here: otel_context.Context) -> otel_context.Context:
+    """Where a call belongs in its trace.
+
+    One made from within another (a hook, a middleware) stands beside that one: of a parent and a child that both say
+    what was used, a collector takes the child for the same call told again.
+    """
+    outer = here.get(CURRENT_CALL)
+    return outer._around if isinstance(outer, OpenCall) and not outer.closed else here
 
 
 def _content_event(call: Call, content: dict[str, str], span: Span, at: int) -> LogRecord:

@@ -92,7 +92,7 @@ class Tap(Reading):
                 call.chunks
                 and data.endswith(b"}\n\n")
                 and not self._events.incomplete
-                and self._dull(data, call.request)
+                and self._is_dull(data)
                 and (events := data.count(b"\n\n"))
             ):
                 call.chunks += events
@@ -111,15 +111,31 @@ class Tap(Reading):
                 raise
         return data
 
+    def _is_dull(self, event: bytes) -> bool:
+        try:
+            return self._dull(event, self._call.request)
+        except Exception:
+            with quietly("read a stream"):
+                raise
+        return False
+
     def _keeps(self, event: bytes) -> bool:
-        """Observe one event; False when the caller must not see it."""
-        said = self._observe_event(event)
-        return not (said is not None and self._provider.is_usage_only(said))
+        """Observe one event; False when the caller must not see it.
+
+        A fault of ours must not escape: what is held back of other events would be lost with it.
+        """
+        try:
+            said = self._observe_event(event)
+            return not (said is not None and self._provider.is_usage_only(said))
+        except Exception:
+            with quietly("read a stream"):
+                raise
+        return True
 
     def _observe_event(self, event: bytes) -> Any:
         """Observe one event, and return what it says if it says anything of note."""
         call = self._call
-        if call.chunks and event.endswith(b"}") and self._dull(event, call.request):
+        if call.chunks and event.endswith(b"}") and self._is_dull(event):
             call.chunks += 1
             return None
         return self._observe_payload(_data(event))
@@ -135,10 +151,14 @@ class Tap(Reading):
         call.chunks += 1
         try:
             said = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             self._malformed = True
             return None
-        self._event(said)
+        try:
+            self._event(said)
+        except Exception:
+            with quietly("read a stream"):
+                raise
         return said
 
     # -- how it ends
@@ -221,5 +241,5 @@ def _data(event: bytes) -> bytes:
 def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

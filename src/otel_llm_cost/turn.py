@@ -139,13 +139,19 @@ class Turn:
         return False
 
 
-def enabled() -> bool:
-    """Not where the user or a framework suppressed it, nor inside a call that is seen already (wrappers may nest)."""
+def enabled(sent: object = None) -> bool:
+    """Not where the user or a framework suppressed it, nor where the same request is seen already.
+
+    Wrappers may stand on a class and on its subclass; then the inner one is given the very object `sent` that the outer
+    one passed on.  Any other request inside of a call (from an SDK's middleware, a hook of the HTTP client) is a call.
+    """
     here = otel_context.get_current()
     if any(here.get(key) for key in _SUPPRESSING):
         return False
     outer = here.get(CURRENT_CALL)
-    return not isinstance(outer, OpenCall) or outer.closed
+    if not isinstance(outer, OpenCall) or outer.closed:
+        return True
+    return sent is not None and outer.sent is not None and outer.sent is not sent
 
 
 def where(wire: Wire) -> str:

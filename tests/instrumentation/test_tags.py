@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
+import openai
 import pytest
 from opentelemetry import context as otel_context
 
@@ -56,3 +58,20 @@ def test_a_framework_that_reports_the_call_itself_is_left_alone(seen: Seen, key:
     finally:
         otel_context.detach(token)
     assert seen.spans == []
+
+
+def test_a_call_made_from_within_a_call_is_a_call_of_its_own(seen: Seen) -> None:
+    inner = Wire(Reply({**CHAT, "id": "chatcmpl-2"}))
+
+    def hook(_request: object) -> None:
+        with inner.client() as client:
+            client.chat.completions.create(**ASK)
+
+    http = httpx2.Client(transport=httpx2.MockTransport(Wire(Reply(CHAT))), event_hooks={"request": [hook]})
+    with openai.OpenAI(api_key="k", http_client=http) as client:
+        client.chat.completions.create(**ASK)
+    within, around = seen.spans
+    assert [dict(s.attributes or {})["gen_ai.response.id"] for s in seen.spans] == ["chatcmpl-2", "chatcmpl-1"]
+    assert within.parent is around.parent is None  # beside it: a child that says a usage would set its parent aside
+    assert not within.events
+    assert not around.events

@@ -33,7 +33,7 @@ class Stainless(Waist):
 
     def sync(self, wrapped: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """wrapt wrapper of a synchronous `request`."""
-        if not enabled():
+        if not enabled(_options(args, kwargs)):
             return wrapped(*args, **kwargs)
         turn = None
         for turn in self._turns(client, args, kwargs, asynchronous=False):
@@ -43,7 +43,7 @@ class Stainless(Waist):
 
     async def asynchronous(self, wrapped: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """wrapt wrapper of an asynchronous `request`."""
-        if not enabled():
+        if not enabled(_options(args, kwargs)):
             return await wrapped(*args, **kwargs)
         turn = None
         for turn in self._turns(client, args, kwargs, asynchronous=True):
@@ -61,7 +61,8 @@ class Stainless(Waist):
         yield turn
         if turn.refused:
             again = _Turn(self, asynchronous, args, kwargs)
-            again.call = turn.call
+            if (call := turn.call) is not None:
+                again.call, call.sent = call, _options(args, kwargs)
             yield again
             if again.answered:  # without the option it works: so it was the option
                 self.settings.refusing.add(turn.host)
@@ -82,7 +83,7 @@ class _Turn(Turn):
 
     def open(self, client: Any) -> None:
         """Read the request; where a stream would not report its usage, ask for it."""
-        options = self.kwargs.get("options") if "options" in self.kwargs else self.args[1]
+        options = _options(self.args, self.kwargs)
         wire = _wire(client, options)
         self.begin(wire, wire.path)
         if self.call is None:
@@ -93,6 +94,7 @@ class _Turn(Turn):
             option = self._waist.provider.stream_usage_option(wire)
             if option is not None:
                 self._inject(options, *option)
+        self.call.sent = _options(self.args, self.kwargs)
 
     def _inject(self, options: Any, key: str, value: Any) -> None:
         changed = copy.copy(options)
@@ -155,6 +157,10 @@ class _Turn(Turn):
             vars(self.result)[_BEGUN] = (download.athrough if self._asynchronous else download.through)(begun)
         else:
             batch.attach(response, download, asynchronous=self._asynchronous)
+
+
+def _options(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return kwargs["options"] if "options" in kwargs else args[1] if len(args) > 1 else None
 
 
 @lru_cache(maxsize=256)

@@ -55,7 +55,8 @@ def test_a_sound_environment_has_nothing_to_complain_of() -> None:
     [
         (findings.python_version, {"python": (3, 10)}, "fail"),
         (findings.sdks, {"installed": {}}, "warn"),
-        (findings.sdks, {"installed": {"anthropic": "1.20.0"}}, "warn"),
+        (findings.sdks, {"installed": {"anthropic": "0.49.1"}}, "warn"),
+        (findings.sdks, {"installed": {"anthropic": "1.20.0", "google-genai": "1.30.0"}}, "ok"),
         (findings.registration, {"entry_points": [PEER]}, "fail"),
         (findings.launcher, {"launcher": None}, "fail"),
         (findings.double_counting, {"entry_points": [OURS, PEER]}, "warn"),

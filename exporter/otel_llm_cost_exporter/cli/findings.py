@@ -20,9 +20,14 @@ _EXPORTERS: Final = "opentelemetry_traces_exporter"
 _OURS: Final = "otel-llm-cost"
 OUR_PREFIX: Final = "llm_cost_"
 _OLDEST_PYTHON: Final = (3, 11)
-_SDKS: Final = {"openai": "openai", "anthropic": "anthropic", "google-genai": "google"}
-"""Distribution → the name that instrumentations of it have."""
-_COVERED: Final = frozenset({"openai"})
+_SDKS: Final = {
+    "openai": ("openai", (1, 60)),
+    "anthropic": ("anthropic", (0, 50)),
+    "google-genai": ("google", (1, 30)),
+    "google-generativeai": ("google", (0, 8)),
+    "google-cloud-aiplatform": ("vertexai", (1, 60)),
+}
+"""Distribution → the name that instrumentations of it have, and the oldest version that ours watches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +98,17 @@ def sdks(around: Surroundings) -> Iterator[Finding]:
         remedy = "install one where your program runs: pip install 'otel-llm-cost[openai]'"
         yield Finding(check="sdk", status="warn", detail="no LLM SDK is installed here", remedy=remedy)
     for name, found in around.installed.items():
-        if name in _COVERED:
+        oldest = _SDKS[name][1]
+        if _numbers(found) >= oldest:
             yield Finding(check="sdk", status="ok", detail=f"{name} {found}: its calls are instrumented")
         else:
-            remedy = "send its spans from another instrumentation: the collector prices spans of any"
-            detail = f"{name} {found}: this version does not instrument it"
+            remedy = f"pip install --upgrade '{name}>={'.'.join(map(str, oldest))}'"
+            detail = f"{name} {found}: too old to be instrumented"
             yield Finding(check="sdk", status="warn", detail=detail, remedy=remedy)
+
+
+def _numbers(version_text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version_text.split(".")[:2] if part.isdecimal())
 
 
 def registration(around: Surroundings) -> Iterator[Finding]:
@@ -128,7 +138,7 @@ def double_counting(around: Surroundings) -> Iterator[Finding]:
         for point in around.entry_points
         if point.group == INSTRUMENTORS
         and point.distribution != _OURS
-        and any(_SDKS[sdk] in point.name for sdk in around.installed if sdk in _COVERED)
+        and any(_SDKS[sdk][0] in point.name for sdk in around.installed)
         and point.name not in off
     ]
     if not rivals:

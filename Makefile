@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --no-sync
 SYNC := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check integration bench recordings prices picture format clean
+.PHONY: help demo test check integration legacy bench recordings prices picture format clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,12 @@ check: $(SYNC)  ## style, types, who imports whom, generated files
 
 integration: $(SYNC)  ## the slow tests
 	$(RUN) pytest -q -m integration
+
+ISOLATED := $(UV) run --isolated --no-project --python 3.11 --with . --with pytest --with pytest-asyncio
+
+legacy: $(SYNC)  ## the retired Google SDKs, each in an environment of its own
+	$(ISOLATED) --with 'google-generativeai==0.8.6' pytest -q tests/legacy/test_generativeai.py
+	$(ISOLATED) --with 'google-cloud-aiplatform==2.7.*' --with grpcio pytest -q tests/legacy/test_vertexai.py
 
 bench: $(SYNC)  ## what it costs: per call and chunk beside peers, per span to stored rows
 	$(UV) sync --frozen --quiet --group bench

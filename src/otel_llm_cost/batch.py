@@ -105,5 +105,5 @@ def attach(response: Any, download: Download, *, asynchronous: bool) -> None:
 def _parsed(line: bytes) -> Any:
     try:
         return json.loads(line) if line.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -264,6 +264,7 @@ class OpenCall:
             self.seen = _UNSEEN
 
     def _estimate(self) -> None:
+        self.observe(self.seen.last_words())
         said = self.response.usage
         if said is None or said.output_tokens is None:
             self.response = completed_by_estimate(self.response, self._asked.input_tokens, self.seen.output_tokens())

@@ -25,6 +25,7 @@ from .patches import Patches, Shared
 from .providers import anthropic, google, openai
 from .turn import Settings
 from .waists import anthropic_spans
+from .waists.gapic import AIPLATFORM, GENERATIVEAI, Gapic, Target
 from .waists.genai import GenAI, Interactions, Tries
 from .waists.stainless import Stainless
 
@@ -123,9 +124,35 @@ class GoogleGenAIInstrumentor(_Instrumentor):
         interactions = Interactions(google, telemetry, settings)
         patches.add("google.genai._gaos.basesdk", "BaseSDK", "do_request", interactions.sync)
         patches.add("google.genai._gaos.basesdk", "AsyncBaseSDK", "do_request_async", interactions.asynchronous)
-        older = Stainless(google, telemetry, settings)  # the client of interactions before 3.0
+        older = Stainless(google, telemetry, settings)  # the client of interactions before 2.9
         patches.add("google.genai._interactions._base_client", "SyncAPIClient", "request", older.sync)
         patches.add("google.genai._interactions._base_client", "AsyncAPIClient", "request", older.asynchronous)
+
+
+class _Generated(_Instrumentor):
+    """An SDK over Google's generated clients."""
+
+    _targets: ClassVar[tuple[Target, ...]]
+
+    def _patch(self, patches: Patches, telemetry: Telemetry, settings: Settings) -> None:
+        waist = Gapic(google, telemetry, settings)
+        for target in self._targets:
+            wrapper = waist.wrapper(target.method, asynchronous=target.asynchronous)
+            patches.add(target.module, target.owner, target.method, wrapper, optional=target.optional)
+
+
+class GoogleGenerativeAIInstrumentor(_Generated):
+    """Emits a GenAI span and metrics for every call of the retired google-generativeai."""
+
+    _sdk, _oldest, _newest_major = "google-generativeai", "0.8", 0
+    _targets = GENERATIVEAI
+
+
+class VertexAIInstrumentor(_Generated):
+    """Emits a GenAI span and metrics for every call of google-cloud-aiplatform's `vertexai` models."""
+
+    _sdk, _oldest, _newest_major = "google-cloud-aiplatform", "1.60", 2
+    _targets = AIPLATFORM
 
 
 def _warn_if_untested(sdk: str, newest_major: int) -> None:

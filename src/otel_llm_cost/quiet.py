@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from types import TracebackType
 from typing import Final
 
@@ -38,7 +39,8 @@ class quietly:  # noqa: N801  # reads as a word of the language: `with quietly("
             _seen_faults.add(fault)
             # the text of a foreign exception may quote a prompt, so only its type and place are logged
             place = _place(traceback)
-            log.warning("failed to %s (%s at %s); the call itself is unaffected. Logged once.", *fault, place)
+            with suppress(Exception):  # a handler of the user's may fail as well
+                log.warning("failed to %s (%s at %s); the call itself is unaffected. Logged once.", *fault, place)
         return True
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from .content import Said
-from .record import Response, Usage
+from .record import NOTHING, Response, Usage
 
 KEPT: Final = 64 << 10
 """Bytes of a stream that are kept; what follows is taken to be as dense in text."""
@@ -21,7 +21,7 @@ _BYTES_PER_TOKEN: Final = 4
 class Seen:
     """The raw pieces of one stream; reading them is left to whoever needs it."""
 
-    __slots__ = ("_kept", "_limit", "_passed", "_pieces", "_read")
+    __slots__ = ("_kept", "_limit", "_newest", "_passed", "_pieces", "_read", "tells")
 
     def __init__(self, read: Callable[[list[Any]], Iterable[Said]], limit: int = KEPT) -> None:
         self._read = read
@@ -29,13 +29,21 @@ class Seen:
         self._pieces: list[Any] = []
         self._kept = 0
         self._passed = 0
+        self._newest: Any = None
+        self.tells: Callable[[Any], Response] | None = None
+        """Reads what the newest piece tells, where pieces are left unread until a newer one comes."""
 
     def add(self, piece: Any, size: int) -> None:
         """One more piece, as it came."""
         self._passed += size
+        self._newest = piece
         if self._kept < self._limit:
             self._pieces.append(piece)
             self._kept += size
+
+    def last_words(self) -> Response:
+        """What the newest piece tells, if nobody has read it."""
+        return NOTHING if self.tells is None or self._newest is None else self.tells(self._newest)
 
     def said(self) -> list[Said]:
         """What the model said in the pieces that were kept."""

@@ -38,13 +38,15 @@ class Reading:
         self._done = False  # the provider said so
         self._malformed = False
         self._closed_elsewhere = False
-        call.streams(read)
-        reaper.watch(call)
+        with quietly("watch a stream"):  # without a thread, say, it must still leave out what was not asked for
+            call.streams(read)
+            reaper.watch(call)
 
     def __del__(self) -> None:
         call = getattr(self, "_call", None)
         if call is not None:
-            call.close_later("abandoned")
+            with quietly("end a stream"):
+                call.close_later("abandoned")
 
     # -- the caller reads
 
@@ -94,7 +96,8 @@ class Reading:
 
     def _ended(self) -> None:
         """The stream came to its end."""
-        self._end("completed" if self._finished() else "broken", self._fault())
+        with quietly("end a stream"):
+            self._end("completed" if self._finished() else "broken", self._fault())
 
     def _interrupted(self, exc: BaseException | None) -> None:
         """The answer ended before its body did: an SDK stops at the last event, a caller wherever it likes."""

@@ -81,8 +81,8 @@ class Tap(Reading):
 
     def _observed(self, data: bytes) -> bytes:
         call = self._call
-        call.seen.add(data, len(data))
         try:
+            call.seen.add(data, len(data))
             if self._decode is not None:
                 for payload in self._decode(data):
                     self._observe_payload(payload)
@@ -174,7 +174,8 @@ class Tap(Reading):
         with quietly("read an answer"):
             body = _parsed(b"".join(self._whole))
             self._call.answered(self._provider, body)
-        self._end(None, self._fault())
+        with quietly("end a call"):
+            self._end(None, self._fault())
         return b""
 
     def _end(self, outcome: Outcome | None, error: Error | None, *, later: bool = False) -> None:

@@ -18,12 +18,15 @@ from .money import Rate, Rates, flat, scale, step_of, times
 from .overlay import PACKAGED, Entry
 
 _STANDARD_TIERS: Final = frozenset(("", "default", "auto", "standard", "standard_only", "on_demand"))
+_VERTEX_PREFIX: Final = "on_demand_"
+"""Vertex AI's `trafficType` writes its tiers so: ON_DEMAND_FLEX, ON_DEMAND_PRIORITY."""
 _STANDARD_SPEEDS: Final = frozenset(("", "standard", "normal", "default"))
 
 
 def asked(context: Context) -> dict[str, str]:
     """What a context asks for beyond the standard; tiers are compared in lower case."""
     tier, speed, region = (str(said or "").lower() for said in (context.service_tier, context.speed, context.region))
+    tier = tier.removeprefix(_VERTEX_PREFIX)
     out: dict[str, str] = {}
     if context.batch or tier == "batch":
         out["batch"] = "true"

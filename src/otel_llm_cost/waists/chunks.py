@@ -21,7 +21,7 @@ from otel_llm_cost.call import OpenCall
 from otel_llm_cost.content import Said
 from otel_llm_cost.provider import Provider
 from otel_llm_cost.quiet import quietly
-from otel_llm_cost.record import Error
+from otel_llm_cost.record import Error, Request, Response
 from otel_llm_cost.stream import Reading
 
 
@@ -54,6 +54,7 @@ class Chunks(Reading):
 
     def __init__(self, call: OpenCall, provider: Provider, form: Form) -> None:
         super().__init__(call, provider, partial(_said_in, provider, form), status=200)
+        call.seen.tells = partial(_told_in, provider, form, call.request)  # should nobody come to read it
         self._form = form
         self._newest: Any = None
         self._counts: Hashable = None
@@ -127,6 +128,10 @@ class _Collecting:
 
 
 _collecting: Final = _Collecting()
+
+
+def _told_in(provider: Provider, form: Form, request: Request, piece: Any) -> Response:
+    return provider.chunk(form.parsed(piece), request)
 
 
 def _said_in(provider: Provider, form: Form, pieces: list[Any]) -> list[Said]:

@@ -9,11 +9,10 @@ from otel_llm_cost.read import count, items, text, view, within
 from otel_llm_cost.record import Request, Response, Usage
 
 from .failures import error_in
-from .words import lower
+from .words import ending, lower
 
 _UNBILLED: Final = frozenset({"count_tokens", "create_cache", "fetch_response"})
 _TEXT: Final = {"TEXT"}
-_STATUSES: Final = {"completed": "stop", "requires_action": "tool_call", "failed": "error"}
 
 
 def response(body: Any, request: Request) -> Response:
@@ -143,7 +142,7 @@ def _of_interaction(said: Mapping[str, Any], request: Request) -> Response:
     return Response(
         id=text(said, "id"),
         model=text(said, "model"),
-        finish_reasons=((0, _STATUSES.get(status, status)),) if status and ended else None,
+        finish_reasons=((0, ending(status)),) if status and ended else None,
         service_tier=text(said, "service_tier"),
         usage=_interaction_usage(used) if used and request.operation not in _UNBILLED else None,
         error=error_in(said),

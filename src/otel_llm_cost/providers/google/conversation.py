@@ -9,7 +9,7 @@ from typing import Any, Final
 from otel_llm_cost.content import Kind, Message, Part, Prompt, Said
 from otel_llm_cost.read import count, items, text, view, within
 
-from .words import lower
+from .words import ending, lower
 
 _ROLES: Final = {"model": "assistant", "function": "tool", "model_output": "assistant", "thought": "assistant"}
 _DELTAS: Final[dict[str, Kind]] = {"text": "text", "thought_summary": "reasoning", "arguments_delta": "tool_call"}
@@ -108,7 +108,7 @@ def answer(body: Any) -> list[Message]:
     said = view(body)
     if "steps" in said:
         parts = [part for step in items(said, "steps") for part in _step(view(step))]
-        return [{"role": "assistant", "parts": parts, "finish_reason": text(said, "status") or "unknown"}]
+        return [{"role": "assistant", "parts": parts, "finish_reason": ending(text(said, "status") or "unknown")}]
     candidates = [view(raw) for raw in items(said, "candidates")]
     return [
         {

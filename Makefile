@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --no-sync
 SYNC := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check integration legacy bench recordings prices picture format clean
+.PHONY: help demo test check integration legacy versions coverage bench recordings prices picture format clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,7 +28,11 @@ check: $(SYNC)  ## style, types, who imports whom, generated files
 	$(RUN) mypy
 	$(RUN) lint-imports --no-cache
 	$(RUN) python -m otel_llm_cost_exporter.price_data --check
+	$(RUN) python -m tests.doors --check
 	$(UV) lock --check --quiet
+
+coverage: $(SYNC)  ## what is seen of each call: docs/coverage.md, from the tests
+	$(RUN) python -m tests.doors
 
 integration: $(SYNC)  ## the slow tests
 	$(RUN) pytest -q -m integration
@@ -39,8 +43,10 @@ legacy: $(SYNC)  ## the retired Google SDKs, each in an environment of its own
 	$(ISOLATED) --with 'google-generativeai==0.8.6' pytest -q tests/legacy/test_generativeai.py
 	$(ISOLATED) --with 'google-cloud-aiplatform==2.7.*' --with grpcio pytest -q tests/legacy/test_vertexai.py
 
+versions: $(SYNC)  ## every supported version of each SDK, each in an environment of its own
+	$(RUN) python tests/versions/run.py
+
 bench: $(SYNC)  ## what it costs: per call and chunk beside peers, per span to stored rows
-	$(UV) sync --frozen --quiet --group bench
 	$(RUN) python -m benchmarks.instrumentation
 	$(RUN) python -m benchmarks.collector
 

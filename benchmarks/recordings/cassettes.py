@@ -1,4 +1,4 @@
-"""Reads recorded HTTP exchanges: vcrpy and Ruby VCR (YAML), HAR, and dd-apm-test-agent (JSON).
+"""Reads recorded HTTP exchanges: vcrpy and Ruby VCR (YAML), HAR, dd-apm-test-agent and Google's test server (JSON).
 
 `$LLM_RECORDINGS/index.jsonl` has a line per exchange (`file`, `i`, `endpoint`, `streaming`, `status`, `truth`, …); the
 exchange itself is number `i` of that file.
@@ -11,7 +11,6 @@ import gzip
 import json
 import re
 import zlib
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,7 @@ import brotli
 import yaml
 import zstandard
 
-
-@dataclass(frozen=True)
-class Exchange:
-    """One request and its answer; `body` has its content encoding undone."""
-
-    url: str
-    request: dict[str, Any]
-    status: int
-    headers: dict[str, str]
-    body: bytes
+from benchmarks.recordings.exchange import Exchange
 
 
 class _Loader(yaml.CSafeLoader):
@@ -58,6 +48,8 @@ def _file(path: Path) -> list[Exchange]:
     document = yaml.load(raw, _Loader) if path.suffix in (".yaml", ".yml") else json.loads(raw)  # noqa: S506
     if "log" in document:
         return [_har(entry) for entry in document["log"]["entries"]]
+    if "recordID" in document:
+        return [_google(pair["request"], pair["response"]) for pair in document["interactions"]]
     pairs = document.get("interactions") or document.get("http_interactions") or [document]
     return [_vcr(pair["request"], pair["response"]) for pair in pairs]
 
@@ -68,7 +60,9 @@ def _vcr(request: dict[str, Any], response: dict[str, Any]) -> Exchange:
     stored = response["parsed_body"] if "parsed_body" in response else response.get("body", response.get("content"))
     sent = request.get("parsed_body") if request.get("parsed_body") is not None else request.get("body")
     return Exchange(
+        request.get("method", "POST").upper(),
         request.get("uri") or request.get("url") or "",
+        _headers(request.get("headers")),
         _object(_bytes(sent)),
         int(status["code"] if isinstance(status, dict) else status or 0),
         headers,
@@ -89,11 +83,31 @@ def _har(entry: dict[str, Any]) -> Exchange:
     elif content.get("encoding") == "base64":
         body = base64.b64decode(text)
     return Exchange(
+        request["method"].upper(),
         request["url"],
+        _headers(request.get("headers")),
         _object((request.get("postData") or {}).get("text", "").encode()),
         int(response["status"]),
         headers,
         _decoded(body, headers.get("content-encoding", "")),
+    )
+
+
+def _google(request: dict[str, Any], response: dict[str, Any]) -> Exchange:
+    """The test server keeps parsed bodies: the events of a stream, or a list of one."""
+    headers = {k: v for k, v in _headers(response.get("headers")).items() if k != "content-encoding"}
+    parts = [_bytes(part) for part in response.get("bodySegments") or []]
+    if "event-stream" in headers.get("content-type", ""):
+        parts = [b"data: " + part + b"\r\n\r\n" for part in parts]
+    sent = request.get("bodySegments") or [{}]
+    return Exchange(
+        request["method"].upper(),
+        f"https://{request.get('serverAddress', '')}{request['url']}",
+        _headers(request.get("headers")),
+        _object(_bytes(sent[0])),
+        int(response["statusCode"]),
+        headers,
+        b"".join(parts),
     )
 
 

@@ -201,7 +201,7 @@ def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | No
 
 
 def _is_call(attributes: dict[str, Any], scope_name: str) -> bool:
-    if scope_name == ANTHROPIC_SDK and OPERATION not in attributes:
+    if scope_name.startswith(ANTHROPIC_SDK) and OPERATION not in attributes:
         return False  # it has a span for each of its requests, and names the operation of those that are calls
     if not _USAGE.isdisjoint(attributes):
         return True

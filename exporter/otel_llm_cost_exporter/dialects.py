@@ -51,7 +51,7 @@ def _listed(value: Any) -> Any:
 
 
 ANTHROPIC_SDK: Final = "com.anthropic.sdk.python"
-"""The scope of the spans that the Anthropic SDK makes of itself."""
+"""The scope of the spans that the Anthropic SDK makes of itself; those of its cloud clients have a word more."""
 
 
 def _some(value: Any) -> Any:

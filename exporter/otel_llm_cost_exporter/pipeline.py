@@ -157,7 +157,22 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
         return unknown("failed", book.version)
     if cost.total is not None and abs(cost.total) >= MOST_MONEY:
         return unknown("out_of_range", book.version)
+    if call.response.asides and cost.total is not None:
+        cost = _with_asides(book, call, cost, at, context)
     return _doubted(cost) if cost.total is not None and _tier_not_known(call) else cost
+
+
+def _with_asides(book: PriceBook, call: Call, cost: Cost, at: datetime, context: Context) -> Cost:
+    """What other models did for the answer is part of its bill, at their own price: as the tool that they are to it."""
+    provider = _key(call.request.provider) or ""
+    for model, usage in call.response.asides or ():
+        aside = book.price(provider, _key(model) or "", usage, at, context)
+        if aside.total is None or cost.total is None:
+            reasons = (cost.reason, f"aside_{aside.reason}")
+            cost = replace(cost, status="partial", reason=",".join(filter(None, reasons)))
+        else:
+            cost = replace(cost, total=cost.total + aside.total, tools=(cost.tools or 0) + aside.total)
+    return cost
 
 
 def _context(call: Call) -> Context:

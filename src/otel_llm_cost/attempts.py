@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from opentelemetry import context as otel_context
+from opentelemetry import propagate
 
 from .call import CURRENT_CALL, OpenCall
 from .errors import classify, of_exception
@@ -45,6 +46,8 @@ class _Try:
                 self._call = call
                 call.trying = True
                 call.sending()
+                if call.propagates:
+                    propagate.inject(args[0].headers)
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ out of range is left out by `decode` and named in `Decoded.problems`, because un
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ REQUEST_ID: Final = "llm_cost.request.id"
 RESEND_COUNT: Final = "http.request.resend_count"
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+ASIDES: Final = "llm_cost.asides"
 TAG_PREFIX: Final = "llm_cost.tag."
 TOKEN_TYPE: Final = "gen_ai.token.type"
 
@@ -269,6 +271,8 @@ def encode_closing(call: Call, request_id: str | None = None) -> dict[str, Value
         out[FINISH_REASONS] = [reason for _, reason in response.finish_reasons]
     if response.usage is not None:
         out |= _plain(response.usage)
+    if response.asides is not None:
+        out[ASIDES] = [json.dumps({"model": model, **_plain(usage)}) for model, usage in response.asides]
     if response.service_tier and call.request.api_type:
         out[_OPENAI_TIERS[1]] = response.service_tier
     if call.error is not None:
@@ -298,6 +302,7 @@ def decode(attributes: Mapping[str, Any]) -> Decoded:
     problems: list[str] = []
     bad_usage = False
     reasons: tuple[tuple[int, str], ...] | None = None
+    asides: tuple[tuple[str, Usage], ...] | None = None
     for name, value in attributes.items():
         found = _READERS.get(name)
         try:
@@ -307,16 +312,20 @@ def decode(attributes: Mapping[str, Any]) -> Decoded:
                     parts[part][field] = reader(value)
             elif name == FINISH_REASONS:
                 reasons = tuple(enumerate(_texts(value)))
+            elif name == ASIDES:
+                asides = tuple(map(_aside, _texts(value)))
             elif name.startswith(TAG_PREFIX):
                 extra.append((name[len(TAG_PREFIX) :], _text(value)))
         except _BadValue as bad:
             problems.append(f"{name}: {bad}")
-            bad_usage = bad_usage or (found is not None and found[0] == _USAGE_PART)
+            bad_usage = bad_usage or name == ASIDES or (found is not None and found[0] == _USAGE_PART)
     request, response, usage, tags, call, error = parts
     return Decoded(
         Call(
             request=Request(**request),
-            response=Response(**response, finish_reasons=reasons, usage=Usage(**usage) if usage else None),
+            response=Response(
+                **response, finish_reasons=reasons, usage=Usage(**usage) if usage else None, asides=asides
+            ),
             tags=Tags(**tags, extra=tuple(sorted(extra))),
             error=Error(**error) if "type" in error else None,
             **call,
@@ -324,6 +333,18 @@ def decode(attributes: Mapping[str, Any]) -> Decoded:
         tuple(problems),
         bad_usage,
     )
+
+
+def _aside(text: str) -> tuple[str, Usage]:
+    """One of `llm_cost.asides`: JSON of a model and the attributes of its usage."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise _BadValue("expected JSON objects")
+    counts: dict[str, Any] = {field: read(said[name]) for name, field, read in _USAGE if name in said}
+    return _text(said.get("model")), Usage(**counts)
 
 
 _USAGE_PART = 2

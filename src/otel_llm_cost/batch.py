@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
+from types import MethodType
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
@@ -90,16 +91,14 @@ def attach(response: Any, download: Download, *, asynchronous: bool) -> None:
     """Have an httpx or httpx2 `response` that is still to be read pass through `download`."""
     kind = type(response)
 
-    def iter_bytes(chunk_size: int | None = None) -> Iterator[bytes]:
-        return download.through(kind.iter_bytes(response, chunk_size))
+    def iter_bytes(self: Any, chunk_size: int | None = None) -> Iterator[bytes]:
+        return download.through(kind.iter_bytes(self, chunk_size))
 
-    def aiter_bytes(chunk_size: int | None = None) -> AsyncIterator[bytes]:
-        return download.athrough(kind.aiter_bytes(response, chunk_size))
+    def aiter_bytes(self: Any, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        return download.athrough(kind.aiter_bytes(self, chunk_size))
 
-    if asynchronous:
-        response.aiter_bytes = aiter_bytes
-    else:
-        response.iter_bytes = iter_bytes
+    placed = aiter_bytes if asynchronous else iter_bytes
+    setattr(response, placed.__name__, MethodType(placed, response))  # a method can be pickled
 
 
 def _parsed(line: bytes) -> Any:

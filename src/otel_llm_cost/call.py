@@ -112,12 +112,12 @@ class OpenCall:
         "_sent",
         "_span",
         "_started",
-        "_tags",
         "_telemetry",
         "_unclaimed",
         "chunks",
         "http",
         "path",
+        "propagates",
         "request",
         "request_id",
         "response",
@@ -144,6 +144,8 @@ class OpenCall:
         """The HTTP response of the latest try, kept only while the SDK's request is under way."""
         self.seen: Seen = _UNSEEN
         self.trying = False
+        self.propagates = False
+        """Whether each try is to carry the trace context, as the SDK would have had it without us."""
         self.sent: object = None
         """What the SDK was given to send, by identity."""
         self._answer: list[Message] = []
@@ -159,7 +161,6 @@ class OpenCall:
             start |= names.encode_tags(tags)
         if asked.fingerprint is not None:
             start[names.PROMPT_FINGERPRINT] = asked.fingerprint
-        self._tags = tags
         self._around = _around(otel_context.get_current())
         self._span: Span = telemetry.tracer.start_span(
             _name(request), self._around, kind=SpanKind.CLIENT, attributes=start
@@ -256,7 +257,6 @@ class OpenCall:
                     self._span.set_status(Status(StatusCode.ERROR, call.error.type))
                 self._measure(call, ended)
                 self._tell(call, at)
-                self._tell_asides(call, at)
             with quietly("end a span"):
                 self._span.end(at)
         finally:
@@ -266,8 +266,8 @@ class OpenCall:
     def _estimate(self) -> None:
         self.observe(self.seen.last_words())
         said = self.response.usage
-        if said is None or said.output_tokens is None:
-            self.response = completed_by_estimate(self.response, self._asked.input_tokens, self.seen.output_tokens())
+        output = self.seen.output_tokens() if said is None or said.output_tokens is None else 0
+        self.response = completed_by_estimate(self.response, self._asked.input_tokens, output)
 
     def _tell(self, call: Call, at: int) -> None:
         """Report what was said, as far as the user asked for it."""
@@ -284,13 +284,6 @@ class OpenCall:
             self._span.set_attributes(content)
         if capture.on_event and self._telemetry.logger is not None:
             self._telemetry.logger.emit(_content_event(call, content, self._span, at))
-
-    def _tell_asides(self, call: Call, at: int) -> None:
-        """What other models did for this answer is billed beside it: a span each, next to this one."""
-        for model, usage in call.response.asides or ():
-            request = Request(operation=call.request.operation, provider=call.request.provider, model=model)
-            response = Response(model=model, usage=usage, service_tier=call.response.service_tier)
-            self._telemetry.report(Result(request, response, at / 1e9), self._tags, self._around)
 
     def _closed(self, outcome: Outcome | None, error: Error | None) -> Call:
         first = self._first_chunk_at - self._started if self.chunks else None

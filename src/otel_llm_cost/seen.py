@@ -70,11 +70,16 @@ def _size(text: str) -> int:
 
 
 def completed_by_estimate(response: Response, input_tokens: int | None, output_tokens: int) -> Response:
-    """The answer of a cut stream with what the provider did not get to say; what it said stands."""
+    """The answer of a cut stream with what the provider did not get to say.
+
+    What it announced of the input stands.  What it said of the output in the middle of a stream is no guess of ours,
+    but not the last word either: it stands too, and is marked like one.
+    """
     usage = response.usage or Usage()
     guesses = {"input_tokens": input_tokens, "output_tokens": output_tokens}
     guessed = {name: value for name, value in guesses.items() if value and getattr(usage, name) is None}
-    if not guessed:
+    doubtful = {*guessed, "output_tokens"} if usage.output_tokens is not None else set(guessed)
+    if not doubtful:
         return response
-    marked = usage._replace(estimated=True, estimated_counts=tuple(sorted(guessed)), **guessed)
+    marked = usage._replace(estimated=True, estimated_counts=tuple(sorted(doubtful)), **guessed)
     return response._replace(usage=marked)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
+from types import MethodType
 from typing import Any, Final
 
 from .call import OpenCall
@@ -142,8 +143,9 @@ class Tap(Reading):
 
     def _observe_payload(self, payload: bytes) -> Any:
         call = self._call
-        if payload.startswith(b"[DONE]"):
+        if payload.startswith(b"[DONE]") and not self._done:
             self._done = True
+            self._ended()  # some SDKs read no further, and close nothing
         if not payload or self._done:
             return None
         if not call.chunks:
@@ -187,28 +189,29 @@ class Tap(Reading):
 def attach(response: Any, tap: Tap, *, asynchronous: bool) -> None:
     """Put `tap` between an httpx or httpx2 `response` and whoever reads it, until its call ends.
 
-    The functions hold the response strongly: a stream that is collected closes it while it is itself in pieces, when a
-    weak reference would be dead already.
+    The methods hold the response strongly: a stream that is collected closes it while it is itself in pieces, when a
+    weak reference would be dead already.  And they are methods: one is pickled by its name, and so becomes the bare
+    method of the response that is loaded; a function in here could not be pickled, nor any response that has one.
     """
     kind = type(response)
 
-    def iter_bytes(chunk_size: int | None = None) -> Iterator[bytes]:
-        return tap.through(kind.iter_bytes(response, chunk_size))
+    def iter_bytes(self: Any, chunk_size: int | None = None) -> Iterator[bytes]:
+        return tap.through(kind.iter_bytes(self, chunk_size))
 
-    def close() -> None:
+    def close(self: Any) -> None:
         tap.closing()
-        kind.close(response)
+        kind.close(self)
 
-    def aiter_bytes(chunk_size: int | None = None) -> AsyncIterator[bytes]:
-        return tap.athrough(kind.aiter_bytes(response, chunk_size))
+    def aiter_bytes(self: Any, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        return tap.athrough(kind.aiter_bytes(self, chunk_size))
 
-    async def aclose() -> None:
+    async def aclose(self: Any) -> None:
         tap.closing()
-        await kind.aclose(response)
+        await kind.aclose(self)
 
     placed = (iter_bytes, close) if not asynchronous else (aiter_bytes, aclose)
     for function in placed:
-        setattr(response, function.__name__, function)
+        setattr(response, function.__name__, MethodType(function, response))
 
     def release() -> None:
         for function in placed:

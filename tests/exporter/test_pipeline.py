@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -160,6 +161,24 @@ def test_of_ours_and_an_sdks_own_span_of_one_call_ours_is_billed(ingest: Ingest,
     both.resource_spans.extend(request(the_sdks, scope="com.anthropic.sdk.python").resource_spans)
     ingest.accept_request(both)
     assert judged(store) == [("11111111", ""), ("22222222", "duplicate_response")]
+
+
+def test_what_another_model_did_for_an_answer_is_billed_at_its_own_price(book: PriceBook) -> None:
+    told = {"gen_ai.provider.name": "anthropic", "gen_ai.response.model": "claude-sonnet-4-5"}
+    aside = {"model": "claude-opus-4-8", "gen_ai.usage.input_tokens": 2518, "gen_ai.usage.output_tokens": 22}
+    with_aside = chat(**told, **{"llm_cost.asides": [json.dumps(aside)]})
+    other = chat(**told | {"gen_ai.response.model": "claude-opus-4-8"}) | {k: v for k, v in aside.items() if "." in k}
+    both, plain, alone = (price(book, calls(span(a))[0]) for a in (with_aside, chat(**told), other))
+    assert both.total is not None
+    assert plain.total is not None
+    assert alone.total is not None
+    assert both.total == plain.total + alone.total
+    assert both.tools == alone.total
+    unknown = chat(**told, **{"llm_cost.asides": [json.dumps(aside | {"model": "nobody-knows"})]})
+    partly = price(book, calls(span(unknown))[0])
+    assert (partly.status, partly.total) == ("partial", plain.total)
+    bad = price(book, calls(span(chat(**told, **{"llm_cost.asides": ["{"]})))[0])
+    assert (bad.total, bad.reason) == (None, "bad_usage")
 
 
 def test_counting_tokens_is_not_billed(ingest: Ingest, store: Store) -> None:

@@ -14,8 +14,9 @@ from anthropic.lib.middleware import BetaFallbackState, BetaRefusalFallbackMiddl
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import StatusCode
 
-import otel_llm_cost
+from otel_llm_cost import attributes
 from otel_llm_cost.instrumentor import AnthropicInstrumentor
+from otel_llm_cost.record import Usage
 
 from .anthropic_ways import ALL_WAYS, ASK, CLOUDS, COUNT_WAYS, MESSAGE_WAYS, read_awaiting
 from .anthropic_wire import (
@@ -366,22 +367,16 @@ def test_a_compaction_is_billed_on_top_of_the_headline(seen: Seen) -> None:
     assert a["llm_cost.usage.compaction.output_tokens"] == 900
 
 
-def test_an_advisor_of_another_model_is_billed_beside_the_call_at_its_own_price(seen: Seen) -> None:
+def test_an_advisor_of_another_model_is_told_aside(seen: Seen) -> None:
     iterations = [
         {"type": "message", "input_tokens": 100, "output_tokens": 10},
         {"type": "advisor_message", "model": "claude-opus-5", "input_tokens": 250, "output_tokens": 20},
         {"type": "message", "input_tokens": 120, "output_tokens": 5},
     ]
-    usage = {"input_tokens": 220, "output_tokens": 15, "iterations": iterations}
-    with otel_llm_cost.tags(feature="review"):
-        AnthropicWire(Reply({**MESSAGE, "usage": usage})).client().beta.messages.create(**ASK)
-    aside, call = [dict(span.attributes or {}) for span in seen.spans]
-    assert (call["gen_ai.usage.input_tokens"], call["gen_ai.usage.output_tokens"]) == (220, 15)
-    assert (aside["gen_ai.usage.input_tokens"], aside["gen_ai.usage.output_tokens"]) == (250, 20)
-    assert aside["gen_ai.response.model"] == aside["gen_ai.request.model"] == "claude-opus-5"
-    assert aside["llm_cost.feature"] == call["llm_cost.feature"] == "review"
-    assert "gen_ai.response.id" not in aside  # it would be taken for the call, told twice
-    assert [span.parent for span in seen.spans] == [None, None]  # nor is one the other's parent
+    a = _used(seen, {"input_tokens": 220, "output_tokens": 15, "iterations": iterations})
+    assert (a["gen_ai.usage.input_tokens"], a["gen_ai.usage.output_tokens"]) == (220, 15)
+    (aside,) = attributes.decode(a).call.response.asides or ()
+    assert aside == ("claude-opus-5", Usage(input_tokens=250, output_tokens=20))
 
 
 @pytest.mark.parametrize("stream", [False, True])

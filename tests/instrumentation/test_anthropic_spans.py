@@ -162,6 +162,6 @@ def test_a_fault_of_ours_leaves_the_sdk_its_span(
     seen: Seen, wire: AnthropicWire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OTEL_LLM_COST_STRICT")
-    monkeypatch.setattr("otel_llm_cost.waists.anthropic_spans._ours", lambda _: 1 / 0)
+    monkeypatch.setattr("otel_llm_cost.waists.anthropic_spans._stands", lambda _: 1 / 0)
     assert wire.client().messages.create(**ASK).id == "msg_1"
     assert sorted(scopes(seen.spans)) == [THEIRS, OURS]

@@ -16,8 +16,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from otel_llm_cost.instrumentor import OpenAIInstrumentor
 
 from .conftest import Seen
-from .ways import ALL_WAYS, CHAT_WAYS, EMBEDDING_WAYS, RESPONSE_WAYS, Way, read_async, read_sync
-from .wire import CHAT_DELTAS, CHAT_EVENTS, RESPONSE, Reply, Wire, error
+from .ways import ALL_WAYS, CHAT_WAYS, COMPLETION_WAYS, EMBEDDING_WAYS, RESPONSE_WAYS, Way, read_async, read_sync
+from .wire import CHAT_DELTAS, CHAT_EVENTS, COMPLETION_EVENTS, RESPONSE, Body, Reply, Wire, error
 
 Runner = Callable[[Way, Wire, "int | None"], Awaitable[list[Any]]]
 
@@ -55,7 +55,11 @@ def each(ways: list[Way]) -> pytest.MarkDecorator:
 @each(ALL_WAYS)
 async def test_the_program_sees_what_the_bare_sdk_gives(way: Way, run: Runner, seen: Seen) -> None:
     observed = await run(way, Wire(Reply(way.body)), None)
-    unasked = Wire(Reply([*CHAT_DELTAS, "[DONE]"] if way.body is CHAT_EVENTS else way.body))  # as without our option
+    asked: dict[int, Body] = {
+        id(CHAT_EVENTS): [*CHAT_DELTAS, "[DONE]"],
+        id(COMPLETION_EVENTS): [*COMPLETION_EVENTS[:-2], "[DONE]"],
+    }
+    unasked = Wire(Reply(asked.get(id(way.body), way.body)))  # as without our option
     assert len(seen.spans) == 1
     plain = await bare(run, way, unasked)
     if way.read == "lines":  # the bytes of a chunk say `"usage":null` once usage was asked for
@@ -105,6 +109,15 @@ async def test_embeddings_usage(way: Way, run: Runner, seen: Seen) -> None:
     assert "gen_ai.usage.output_tokens" not in seen.attributes
 
 
+@each(COMPLETION_WAYS)
+async def test_completions_usage(way: Way, run: Runner, seen: Seen) -> None:
+    await run(way, Wire(Reply(way.body)), None)
+    assert seen.span.name == "text_completion gpt-3.5-turbo-instruct"
+    a = seen.attributes
+    assert (a["gen_ai.usage.input_tokens"], a["gen_ai.usage.output_tokens"]) == (120, 45)
+    assert a["gen_ai.response.finish_reasons"] == ("stop",)
+
+
 @each(ALL_WAYS)
 async def test_an_error_is_the_sdks_own(way: Way, run: Runner, seen: Seen) -> None:
     with pytest.raises(openai.RateLimitError) as raised:
@@ -140,7 +153,7 @@ async def test_a_stream_left_early_ends_its_span(way: Way, run: Runner, seen: Se
         assert a["llm_cost.usage.estimated"] is True  # the provider never got to say, and nobody may think it did
         assert a["gen_ai.usage.input_tokens"] == 2
         assert "input_tokens" in str(a["llm_cost.usage.estimated_counts"])
-        assert a["gen_ai.response.id"] in ("chatcmpl-1", "resp_1")
+        assert a["gen_ai.response.id"] in ("chatcmpl-1", "resp_1", "cmpl-1")
     assert wire.streams[0].closed
 
 

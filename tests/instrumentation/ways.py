@@ -9,7 +9,16 @@ from typing import Any
 
 import pydantic
 
-from .wire import CHAT, CHAT_EVENTS, EMBEDDINGS, RESPONSE, RESPONSE_EVENTS, Body
+from .wire import (
+    CHAT,
+    CHAT_EVENTS,
+    COMPLETION,
+    COMPLETION_EVENTS,
+    EMBEDDINGS,
+    RESPONSE,
+    RESPONSE_EVENTS,
+    Body,
+)
 
 MESSAGES = [{"role": "user", "content": "Where?"}]
 
@@ -104,7 +113,13 @@ EMBEDDING_WAYS = [
         EMBEDDINGS,
     ),
 ]
-ALL_WAYS = [*CHAT_WAYS, *RESPONSE_WAYS, *EMBEDDING_WAYS]
+_COMPLETE: dict[str, Any] = {"model": "gpt-3.5-turbo-instruct", "prompt": "Where?"}
+COMPLETION_WAYS = [
+    Way("completions", lambda c: c.completions.create(**_COMPLETE), "value", COMPLETION),
+    Way("completions raw", lambda c: c.completions.with_raw_response.create(**_COMPLETE), "raw", COMPLETION),
+    Way("completions stream", lambda c: c.completions.create(**_COMPLETE, stream=True), "stream", COMPLETION_EVENTS),
+]
+ALL_WAYS = [*CHAT_WAYS, *RESPONSE_WAYS, *EMBEDDING_WAYS, *COMPLETION_WAYS]
 
 
 def shown(value: Any) -> Any:

@@ -203,6 +203,24 @@ RESPONSE_EVENTS: list[Json | str] = [
     {"type": "response.completed", "sequence_number": 4, "response": RESPONSE},
 ]
 
+COMPLETION = {
+    "id": "cmpl-1",
+    "object": "text_completion",
+    "created": 1,
+    "model": "gpt-3.5-turbo-instruct",
+    "choices": [{"index": 0, "text": "In Oslo.", "logprobs": None, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 120, "completion_tokens": 45, "total_tokens": 165},
+}
+_TOLD = {name: COMPLETION[name] for name in ("id", "object", "created", "model")}
+COMPLETION_EVENTS: list[Json | str] = [
+    *(
+        {**_TOLD, "choices": [{"index": 0, "text": text, "logprobs": None, "finish_reason": finish}], "usage": None}
+        for text, finish in (("In", None), (" Oslo", None), (".", "stop"))
+    ),
+    {**_TOLD, "choices": [], "usage": COMPLETION["usage"]},
+    "[DONE]",
+]
+
 EMBEDDINGS = {
     "object": "list",
     "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}],

@@ -98,7 +98,7 @@ calls = st.builds(
         usage=optional(usages.filter(lambda u: u != Usage())),
         finish_reasons=optional(reasons),
         error=st.none(),
-        asides=st.none(),  # spans of their own
+        asides=optional(st.lists(st.tuples(words, usages), min_size=1, max_size=2).map(tuple)),
     ),
     tags=tags,
     error=optional(errors),

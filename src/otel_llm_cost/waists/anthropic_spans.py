@@ -1,9 +1,9 @@
 """The Anthropic SDK's own span of a call, and ours in its place.
 
 From 1.14 on the SDK starts a span for each of its API calls as soon as OpenTelemetry has a provider, whatever else
-watches it.  Two spans of one call are two bills, so while a call of ours is under way the SDK is handed ours to work
-with: it then goes on to send the trace context with each try, and to make what it starts meanwhile a child of the call,
-but records nothing of its own.  What is no call of ours keeps the SDK's span.  See docs/decisions/0006.
+watches it.  Two spans of one call are two bills, so while a call of ours is under way the SDK is told that it has none;
+the trace context that it would have sent with each try is sent all the same, and is ours, see `attempts`.  What is no
+call of ours keeps the SDK's span.  See docs/decisions/0006.
 """
 
 from __future__ import annotations
@@ -25,29 +25,24 @@ _START_ATTRIBUTES: Final = 3
 
 
 def stand_in(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """wrapt wrapper of `start_api_call_span`: a span that records nothing and has the identity of ours.
-
-    None, by which the SDK goes without a span, is enough for a client that sends no trace context, and cheaper.
-    """
-    span = None
+    """wrapt wrapper of `start_api_call_span`: None, by which the SDK goes without a span, where ours stands."""
+    ours = False
     with quietly("stand in for the SDK's span"):
-        span = _ours(args)
-    if span is None:
-        return wrapped(*args, **kwargs)
-    return span if kwargs.get("propagation", True) else None
+        ours = _stands(args, propagates=kwargs.get("propagation", True))
+    return None if ours else wrapped(*args, **kwargs)
 
 
-def _ours(args: tuple[Any, ...]) -> trace.Span | None:
-    """None outside of a call of ours, and where nobody receives our spans: the SDK may have a provider of its own."""
+def _stands(args: tuple[Any, ...], *, propagates: bool) -> bool:
+    """Not outside of a call of ours, nor where nobody receives our spans: the SDK may have a provider of its own."""
     call = otel_context.get_value(CURRENT_CALL)
     if not isinstance(call, OpenCall) or call.closed:
-        return None
-    ours = trace.get_current_span()
-    identity = ours.get_span_context()
-    if not identity.is_valid:
-        return None
+        return False
+    span = trace.get_current_span()
+    if not span.get_span_context().is_valid:
+        return False
+    call.propagates = propagates
     given = args[_START_ATTRIBUTES] if len(args) > _START_ATTRIBUTES else None
     conversation = given.get(_CONVERSATION) if isinstance(given, dict) else None
     if isinstance(conversation, str):
-        ours.set_attribute(_CONVERSATION, conversation)
-    return trace.NonRecordingSpan(identity)
+        span.set_attribute(_CONVERSATION, conversation)
+    return True

@@ -126,7 +126,7 @@ class _Turn(Turn):
         if call.request.stream:
             self.reading = Chunks(call, self._waist.provider, _TEXT)
             return True
-        call.answered(self._waist.provider, json.loads(_without_vectors(self.result.body)))
+        call.answered(self._waist.provider, _parsed(_without_vectors(self.result.body)))
         return False
 
     def _downloaded(self, request: Request) -> None:
@@ -222,7 +222,7 @@ class _HttpTurn(Turn):
         if not response.is_closed:
             attach(response, Tap(call, provider, status=status, drop_usage=False), asynchronous=self._asynchronous)
             return True
-        call.answered(provider, json.loads(response.content))
+        call.answered(provider, _parsed(response.content))
         if (told := call.response.error) is not None:
             call.observe(Response(error=told._replace(status_code=status)))
         return False
@@ -253,6 +253,14 @@ class _Text:
 
 _TEXT: Final = _Text()
 _END: Final = object()
+
+
+def _parsed(body: str | bytes) -> Any:
+    """None of what is no JSON: that is for the SDK to say."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _without_vectors(body: str | None) -> str:

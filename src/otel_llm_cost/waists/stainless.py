@@ -121,7 +121,7 @@ class _Turn(Turn):
                 self._waist.provider,
                 status=response.status_code,
                 drop_usage=self._injected,
-                decoder=_event_stream if CONTENT_TYPE in response.headers.get("content-type", "") else None,
+                decoder=_event_stream if self._framed(response) else None,
             )
             if response.is_closed:  # the SDK has read it to its end
                 for _ in tap.through(iter((response.content,))):
@@ -131,6 +131,10 @@ class _Turn(Turn):
             return True
         call.answered(self._waist.provider, body)
         return False
+
+    def _framed(self, response: Any) -> bool:
+        """Whether the events are in messages of Amazon's; never where one of them is to be left out."""
+        return not self._injected and CONTENT_TYPE in response.headers.get("content-type", "")
 
     def _raised(self, call: OpenCall, exc: BaseException) -> Error | None:
         provider = self._waist.provider
@@ -211,5 +215,5 @@ def _json(response: Any) -> Any:
         return None
     try:
         return json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

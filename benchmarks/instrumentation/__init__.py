@@ -1,0 +1,1 @@
+"""What instrumentation costs the program that it watches: added microseconds per call and per chunk."""

@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --no-sync
 SYNC := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check integration legacy versions coverage bench recordings prices picture format clean
+.PHONY: help demo test check integration legacy versions frameworks coverage bench recordings prices picture format clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ check: $(SYNC)  ## style, types, who imports whom, generated files
 	$(RUN) python -m otel_llm_cost_exporter.price_data --check
 	$(RUN) python -m tests.doors --check
 	$(UV) lock --check --quiet
+
+frameworks: $(SYNC)  ## frameworks and other instrumentations over ours: one bill; each in its own environment
+	$(RUN) python tests/frameworks/run.py
 
 coverage: $(SYNC)  ## what is seen of each call: docs/coverage.md, from the tests
 	$(RUN) python -m tests.doors

@@ -8,8 +8,14 @@ billed is kept, so that nothing is hidden, and set aside with the reason, so tha
   background told nobody what it used when it was asked for: there our own instrumentation says so on the fetch
 - `not_billed`          the provider asks nothing for it: counting tokens, moderation
 - `parent_of_billed`    a span somewhere below it carries usage, and the deepest span wins
+- `parent_of_ours`      another's span says nothing of usage, nor does ours below it, or not yet; ours is the call
+- `child_of_billed`     a span above it has been billed: it was stored before this one came, or this one says nothing of
+  usage.  It began while that one was open; what a leaking context puts below an ended span is a call of its own
 - `duplicate_response`  the same response id of the same provider was billed from another span; of ours and another's
-  in one request, ours is billed, for it says more than the SDKs' own spans do
+  in one request, ours is billed, for it says more than the SDKs' own spans do.  Behind a gateway another's span
+  may name the provider differently from ours: then the two must overlap in time as well
+- `duplicate_call`      ours (or the SDK's own) and a framework's span, in no way linked, as LangChain's callbacks make
+  them: of the same service, model, tokens and time, and one of the two without a response id
 
 The memory is a bounded window of what was stored last, and is told of a batch only once that is stored: what could
 not be stored and is sent again must not be taken for a duplicate.
@@ -18,12 +24,12 @@ not be stored and is sent again must not be taken for a duplicate.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any, Final
 
 from .decode import Arrived
 from .rows import LONGEST_TEXT
+from .tellings import FIRST_HAND, OURS, Recent, Tellings, ends
 
 RECALL: Final = """
 SELECT trace_id, span_id, parent_span_id, provider, response_id, counted,
@@ -40,7 +46,7 @@ BILLED: Final = """
 SELECT DISTINCT provider, response_id FROM llm_calls WHERE response_id IN {ids:Array(String)} AND counted
 """
 """Which of these responses have been billed, whenever that was; the table has an index on them."""
-_OURS: Final = "otel_llm_cost"
+_EVER: Final = 1 << 63
 _FREE: Final = frozenset({"count_tokens", "moderation"})
 
 
@@ -52,25 +58,18 @@ class Judged:
     dropped: int
 
 
-@dataclass(slots=True)
-class _Recent:
-    """The last `size` keys."""
-
-    size: int
-    keys: dict[object, None] = field(default_factory=dict)
-
-    def add(self, keys: Iterable[object]) -> None:
-        self.keys.update(dict.fromkeys(keys))
-        for oldest in list(islice(self.keys, max(0, len(self.keys) - self.size))):
-            del self.keys[oldest]
-
-
 def carries_usage(call: Arrived) -> bool:
     """Whether the span says what was used, believably, so that it can be billed."""
     usage, operation = call.call.response.usage, call.call.request.operation
     if usage is None or call.bad_usage or operation in _FREE:
         return False
-    return operation != "fetch_response" or call.scope_name == _OURS
+    if not usage.input_tokens and not any(map(_positive, usage)):
+        return False  # zeros say that nobody looked: LiteLLM writes them of a stream
+    return operation != "fetch_response" or call.scope_name == OURS
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int) and value > 0 and value is not True
 
 
 def billed_long_ago(calls: Iterable[Arrived]) -> list[str]:
@@ -92,26 +91,45 @@ def _response_key(call: Arrived) -> tuple[str, str] | None:
 
 
 def _above(calls: Iterable[Arrived]) -> dict[bytes, None]:
-    """The keys of all spans known to stand above those that carry usage."""
+    """The keys of all spans known to stand above these."""
     found: dict[bytes, None] = {}
     for call in calls:
-        if carries_usage(call):
-            for ancestor in call.ancestors:
-                key = call.trace_id + ancestor
-                if key in found:
-                    break  # and with it what is above
-                found[key] = None
+        for ancestor in call.ancestors:
+            key = call.trace_id + ancestor
+            if key in found:
+                break  # and with it what is above
+            found[key] = None
     return found
 
 
+class _Batch:
+    """What is known of a batch while it is judged; `size` is that of the window."""
+
+    def __init__(self, calls: Iterable[Arrived], size: int) -> None:
+        self.calls = list(calls)
+        mine = [call for call in self.calls if call.scope_name == OURS]
+        ours = {_response_key(call) for call in mine if carries_usage(call)} - {None}
+        told_once = (call for call in self.calls if call.scope_name == OURS or _response_key(call) not in ours)
+        self.parents = _above(call for call in told_once if carries_usage(call))
+        self.above_ours = _above(mine)
+        self.billed: set[tuple[str, str]] = set()
+        self.open_until: dict[bytes, int] = {}
+        self.tellings = Tellings(size)
+        self.of_both_hands = len({call.scope_name in FIRST_HAND for call in self.calls}) > 1
+
+
 class Window:
-    """What was stored lately: spans, the parents of billed spans, and billed responses; `size` of each."""
+    """What was stored lately: spans, the parents of billed spans, and billed calls; `size` of each."""
 
     def __init__(self, size: int = 100_000) -> None:
         self.size = size
-        self._spans = _Recent(size)
-        self._parents = _Recent(size)
-        self._responses = _Recent(size)
+        self._spans = Recent(size)
+        self._parents = Recent(size)
+        self._above_ours = Recent(size)
+        self._open_until = Recent(size)
+        """Spans whose bill covers what is below them, and when each ended in ns since 1970."""
+        self._responses = Recent(size)
+        self._tellings = Tellings(size)
 
     def judge(self, calls: Sequence[Arrived]) -> Judged:
         """Drop what was seen, set aside what is billed already.  Changes nothing: see `remember`."""
@@ -119,13 +137,19 @@ class Window:
         for call in calls:
             if call.key not in self._spans.keys:
                 fresh.setdefault(call.key, call)
-        ours = {_response_key(call) for call in fresh.values() if call.scope_name == _OURS and carries_usage(call)}
-        ours.discard(None)
-        parents = _above(call for call in fresh.values() if call.scope_name == _OURS or _response_key(call) not in ours)
-        billed: set[tuple[str, str]] = set()
-        # of two spans with one response id the one that can be billed is counted, and ours before another's
-        ordered = sorted(fresh.values(), key=lambda call: (not carries_usage(call), call.scope_name != _OURS))
-        kept = [(call, self._reason(call, parents, billed)) for call in ordered]
+        batch = _Batch(fresh.values(), self.size)
+        # of two spans of one call the one that can be billed is counted, and ours before another's
+        ordered = sorted(batch.calls, key=lambda call: (not carries_usage(call), call.scope_name != OURS))
+        kept = []
+        for call in ordered:
+            reason = self._reason(call, batch)
+            kept.append((call, reason))
+            if not reason and carries_usage(call):
+                batch.open_until[call.key] = ends(call)
+                if batch.of_both_hands:
+                    batch.tellings.add([call])
+                if (response := _response_key(call)) is not None:
+                    batch.billed.add(response)
         return Judged(kept, len(calls) - len(kept))
 
     def remember(self, stored: Iterable[tuple[Arrived, str]]) -> None:
@@ -133,8 +157,13 @@ class Window:
         pairs = list(stored)
         billed = [call for call, reason in pairs if not reason and carries_usage(call)]
         self._spans.add(call.key for call, _ in pairs)
-        self._parents.add(_above(call for call, _ in pairs))
+        self._parents.add(_above(call for call, _ in pairs if carries_usage(call)))
+        self._above_ours.add(_above(call for call, _ in pairs if call.scope_name == OURS))
         self._responses.add(key for call in billed if (key := _response_key(call)))
+        covers = {call.key: ends(call) for call, reason in pairs if reason == "child_of_billed"}
+        covers |= {call.key: ends(call) for call in billed}
+        self._open_until.put(covers)
+        self._tellings.add(billed)
 
     def recall(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take note of what `RECALL` found in a store: it was stored by an earlier process."""
@@ -142,6 +171,7 @@ class Window:
         billed = [row for row in oldest_first if row["carries_usage"]]
         self._spans.add(row["trace_id"] + row["span_id"] for row in oldest_first)
         self._parents.add(row["trace_id"] + row["parent_span_id"] for row in billed if any(row["parent_span_id"]))
+        self._open_until.put({row["trace_id"] + row["span_id"]: _EVER for row in billed if row["counted"]})
         self._responses.add(
             (row["provider"], row["response_id"]) for row in billed if row["counted"] and row["response_id"]
         )
@@ -150,19 +180,24 @@ class Window:
         """Take note of responses that `BILLED` found."""
         self._responses.add((row["provider"], row["response_id"]) for row in rows)
 
-    def _reason(self, call: Arrived, parents: Mapping[bytes, None], billed: set[tuple[str, str]]) -> str:
+    def _reason(self, call: Arrived, batch: _Batch) -> str:
         operation = call.call.request.operation
         if operation in _FREE:
             return "not_billed"
         if operation == "fetch_response" and not carries_usage(call):
             return "fetch_response"
-        if call.key in parents or call.key in self._parents.keys:
+        if call.key in batch.parents or call.key in self._parents.keys:
             return "parent_of_billed"
+        above_ours = call.key in batch.above_ours or call.key in self._above_ours.keys
+        if above_ours and not carries_usage(call):
+            return "parent_of_ours"
         response = _response_key(call)
-        if response is None:
-            return ""
-        if response in billed or response in self._responses.keys:
+        if response is not None and (response in batch.billed or response in self._responses.keys):
             return "duplicate_response"
-        if carries_usage(call):
-            billed.add(response)
-        return ""
+        if self._is_covered(call, batch.open_until):
+            return "child_of_billed"
+        return batch.tellings.reason(call) or self._tellings.reason(call)
+
+    def _is_covered(self, call: Arrived, open_until: Mapping[bytes, int]) -> bool:
+        above = (call.trace_id + ancestor for ancestor in call.ancestors)
+        return any(call.start_ns <= max(open_until.get(key, 0), self._open_until.keys.get(key, 0)) for key in above)

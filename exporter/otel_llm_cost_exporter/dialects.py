@@ -31,6 +31,8 @@ _SPAN_KINDS = {
     "EVALUATOR": "evaluate",
     "PROMPT": "prompt",
 }
+_OPERATIONS: Final = {"execute_task": "invoke_workflow", "llm_request": "chat", "vector_db_retrieve": "retrieval"}
+"""OpenLLMetry's own names of operations, under the conventions' attribute."""
 _REQUEST_TYPES = {"completion": "text_completion", "embedding": "embeddings"}
 
 
@@ -153,6 +155,9 @@ def normalise(attributes: dict[str, Any]) -> dict[str, Any]:
         for name, (ours, read) in FOREIGN.items():
             if name in attributes and (value := read(attributes.pop(name))) is not None:
                 attributes.setdefault(ours, value)
+    operation = attributes.get(OPERATION)
+    if isinstance(operation, str):
+        attributes[OPERATION] = _OPERATIONS.get(operation, operation)
     provider = attributes.get(PROVIDER)
     if isinstance(provider, str):
         lower = provider.strip().lower()

@@ -22,13 +22,13 @@ class Sender:
 
     def sync(self, wrapped: Any, _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """wrapt wrapper of a synchronous `send`."""
-        with _Try(args) as attempt:
+        with _Try(_request(args, kwargs)) as attempt:
             attempt.response = wrapped(*args, **kwargs)
         return attempt.response
 
     async def asynchronous(self, wrapped: Any, _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """wrapt wrapper of an asynchronous `send`."""
-        with _Try(args) as attempt:
+        with _Try(_request(args, kwargs)) as attempt:
             attempt.response = await wrapped(*args, **kwargs)
         return attempt.response
 
@@ -36,18 +36,18 @@ class Sender:
 class _Try:
     __slots__ = ("_call", "response")
 
-    def __init__(self, args: tuple[Any, ...]) -> None:
+    def __init__(self, request: Any) -> None:
         self.response: Any = None
         self._call: OpenCall | None = None
         with quietly("see a try"):
             call = otel_context.get_value(CURRENT_CALL)
             # a token exchange on the way is no try of the call
-            if isinstance(call, OpenCall) and not call.closed and _is_try(call, args[0]):
+            if isinstance(call, OpenCall) and not call.closed and _is_try(call, request):
                 self._call = call
                 call.trying = True
                 call.sending()
                 if call.propagates:
-                    propagate.inject(args[0].headers)
+                    propagate.inject(request.headers)
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +68,10 @@ class _Try:
             call.request_id = headers.get("x-request-id") or headers.get("request-id")
             if status >= 400:
                 call.try_failed(Error(type=str(status), error_class=classify(status), status_code=status))
+
+
+def _request(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return args[0] if args else kwargs.get("request")
 
 
 def _is_try(call: OpenCall, request: Any) -> bool:

@@ -36,7 +36,8 @@ class Download:
         self._request = request
         self._tags = current_tags()
         self._context = otel_context.get_current()
-        self._rest = b""
+        self._begun: list[bytes] = []  # the pieces of a line that has not ended
+        self._size = 0
         self._dead = False
         reaper.start()
 
@@ -49,19 +50,30 @@ class Download:
         """The next bytes of it; a file of any other kind is left alone from its first byte on."""
         if self._dead or not data:
             return
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        self._dead = not (lines[0] if lines else self._rest).lstrip().startswith(_OBJECT)
-        if len(self._rest) > _LONGEST_LINE:
-            self._dead, self._rest = True, b""
-        elif lines and not self._dead:
-            reaper.leave(partial(self._read, lines))
+        *ended, rest = data.split(b"\n")
+        if ended:
+            lines = [b"".join([*self._begun, ended[0]]), *ended[1:]]
+            self._begun.clear()
+            self._size = 0
+            if self._alive(lines[0]):
+                reaper.leave(partial(self._read, lines))
+        if rest:
+            self._begun.append(rest)
+            self._size += len(rest)
+            self._alive(self._begun[0])
+
+    def _alive(self, begins: bytes) -> bool:
+        if not begins.lstrip().startswith(_OBJECT) or self._size > _LONGEST_LINE:
+            self._dead = True
+            self._begun.clear()
+        return not self._dead
 
     def end(self) -> None:
         """There is no more."""
-        if self._rest and not self._dead:
-            reaper.leave(partial(self._read, [self._rest]))
-        self._dead, self._rest = True, b""
+        if self._begun and not self._dead:
+            reaper.leave(partial(self._read, [b"".join(self._begun)]))
+        self._dead = True
+        self._begun = []
 
     def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """What the caller iterates over instead of `chunks`."""

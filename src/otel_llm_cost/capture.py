@@ -16,6 +16,7 @@ from . import attributes as names
 from .content import Message, Part, Prompt, texts
 from .fingerprint import fingerprint
 from .quiet import quietly
+from .read import valid
 from .seen import prompt_tokens
 
 Redact = Callable[[str], str]
@@ -112,4 +113,4 @@ NOTHING_ASKED: Final = Asked()
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=lambda other: f"<{type(other).__name__}>")
+    return valid(json.dumps(value, ensure_ascii=False, default=lambda other: f"<{type(other).__name__}>"))

@@ -11,6 +11,8 @@ from typing import Any, Final, TypeVar
 
 from opentelemetry import baggage
 
+from .quiet import quietly
+from .read import valid
 from .record import Tags
 
 _NO_TAGS: Final = Tags()
@@ -63,8 +65,15 @@ def _own(given: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[str, str]:
             lower = name.lower()
             prefix = next((p for p in prefixes if lower.startswith(p)), None)
             if prefix:
-                found[lower[len(prefix) :]] = value
+                found[valid(lower[len(prefix) :])] = valid(value)
     return found
+
+
+def _written(value: Any) -> str:
+    """A tag's value as a text, whatever it is; empty if it cannot be written."""
+    with quietly("read a tag"):
+        return valid(str(value))
+    return ""  # quietly() has swallowed a fault
 
 
 class tags:  # noqa: N801  # reads as a word of the language: `with tags(…):`
@@ -86,8 +95,8 @@ class tags:  # noqa: N801  # reads as a word of the language: `with tags(…):`
         **extra: str,
     ) -> None:
         given = {"project": project, "feature": feature, "user": user, "session": session}
-        self._given = {name: value for name, value in given.items() if value is not None}
-        self._extra = extra
+        self._given = {name: _written(value) for name, value in given.items() if value is not None}
+        self._extra = {name: _written(value) for name, value in extra.items()}
         self._tokens: list[Token[Tags]] = []
 
     def __enter__(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from .record import MAX_COUNT
 
+_LARGEST: Final = (1 << 63) - 1
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -34,13 +35,27 @@ def within(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def text(source: Mapping[str, Any], name: str) -> str | None:
     """A non-empty text, else None."""
     value = source.get(name)
-    return value if value and isinstance(value, str) else None
+    return valid(value) if value and isinstance(value, str) else None
+
+
+def texts(source: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    """The texts of a list, or a text on its own; None where there are none."""
+    value = source.get(name)
+    said = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(valid(text) for text in said if isinstance(text, str)) or None
+
+
+def valid(said: str) -> str:
+    """A text that can be encoded: half a character (a lone surrogate) would cost an exporter its whole batch."""
+    return said if said.isascii() else said.encode("utf-8", "replace").decode()
 
 
 def number(source: Mapping[str, Any], name: str) -> float | None:
-    """A number, else None.  `True` is no number."""
+    """A number that an attribute can hold, else None.  `True` is no number."""
     value = source.get(name)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return value if isinstance(value, float) or abs(value) <= _LARGEST else None
 
 
 def count(source: Mapping[str, Any], name: str) -> int | None:

@@ -29,9 +29,9 @@ class Open(Protocol):
         """End it, if it has not ended."""
 
 
-_ends: Final[queue.SimpleQueue[Callable[[], None]]] = queue.SimpleQueue()
+_ends: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 _open: Final[weakref.WeakSet[Open]] = weakref.WeakSet()
-_starting: Final = threading.Lock()
+_starting = threading.Lock()
 _process = 0
 
 
@@ -58,6 +58,16 @@ def start() -> None:
 def leave(end: Callable[[], None]) -> None:
     """Have `end` called elsewhere, soon.  Safe in a destructor."""
     _ends.put(end)
+
+
+def _forget() -> None:
+    """A forked child: what was left to its parent's thread is its parent's, and so may be who holds the lock."""
+    global _ends, _starting
+    _ends, _starting = queue.SimpleQueue(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _run() -> None:

@@ -7,8 +7,13 @@ they share is here.  A `Turn` is a context manager, so that a synchronous and an
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
+from contextlib import suppress
+from contextvars import Token
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final
 
@@ -22,8 +27,13 @@ from .provider import Provider, Wire
 from .quiet import quietly
 from .record import Error, Request
 
-_SUPPRESSING: Final = ("suppress_instrumentation", "suppress_language_model_instrumentation")
-"""Context keys by which OpenTelemetry, and frameworks instrumented by OpenLLMetry, ask to be left alone."""
+log = logging.getLogger(__name__)
+
+_SUPPRESSED: Final = "suppress_instrumentation"
+_BY_FRAMEWORK: Final = "suppress_language_model_instrumentation"
+"""Context key of OpenLLMetry's: a framework's instrumentation reports the call itself."""
+FRAMEWORK_SUPPRESSION: Final = "OTEL_LLM_COST_FRAMEWORK_SUPPRESSION"
+"""`false`: calls are seen all the same, and the collector tells the two spans of one call apart."""
 
 
 @dataclass(slots=True)
@@ -95,10 +105,8 @@ class Turn:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        # a coroutine that is collected is closed in another context, where the token means nothing
-        if self._token is not None and kind is not GeneratorExit:
-            otel_context.detach(self._token)
-            self._token = None
+        if self._token is not None:
+            self._leave()
         self.answered = exc is None
         if self.call is not None:
             self._settle(self.call, exc)
@@ -107,6 +115,19 @@ class Turn:
             with quietly("read the results of a batch"):
                 self._downloaded(self.download)
         return self._goes_again()
+
+    def _leave(self) -> None:
+        """Put back the context that was current before.
+
+        A coroutine may be closed in another context than it was begun in (when it is collected, or driven by hand):
+        there our token means nothing, and OpenTelemetry's `detach` would log an error.
+        """
+        token, self._token = self._token, None
+        if isinstance(token, Token):
+            with suppress(ValueError):
+                token.var.reset(token)
+        else:
+            otel_context.detach(token)
 
     def _settle(self, call: OpenCall, exc: BaseException | None) -> None:
         """Read the outcome and end the call, unless a stream or a second turn goes on with it."""
@@ -146,12 +167,29 @@ def enabled(sent: object = None) -> bool:
     one passed on.  Any other request inside of a call (from an SDK's middleware, a hook of the HTTP client) is a call.
     """
     here = otel_context.get_current()
-    if any(here.get(key) for key in _SUPPRESSING):
+    if here.get(_SUPPRESSED) or (here.get(_BY_FRAMEWORK) and _left_to_the_framework()):
         return False
     outer = here.get(CURRENT_CALL)
     if not isinstance(outer, OpenCall) or outer.closed:
         return True
     return sent is not None and outer.sent is not None and outer.sent is not sent
+
+
+def _left_to_the_framework() -> bool:
+    if os.environ.get(FRAMEWORK_SUPPRESSION, "").strip().lower() in ("false", "0", "no", "off"):
+        return False
+    _say_so()
+    return True
+
+
+@lru_cache(maxsize=1)
+def _say_so() -> None:
+    log.warning(
+        "a framework's instrumentation asks that its model calls be left to it (%s), and they are; some versions never "
+        "take that back, and then every later call of the task goes unseen: %s=false has all seen, and billed once",
+        _BY_FRAMEWORK,
+        FRAMEWORK_SUPPRESSION,
+    )
 
 
 def where(wire: Wire) -> str:

@@ -10,6 +10,7 @@ import pytest
 from opentelemetry import context as otel_context
 
 import otel_llm_cost
+from otel_llm_cost import turn
 
 from .conftest import Seen
 from .ways import MESSAGES
@@ -50,14 +51,32 @@ def test_the_call_knows_better_than_what_is_around_it(seen: Seen) -> None:
     assert (a["llm_cost.tag.tenant"], a["llm_cost.tag.region"]) == ("zeta", "eu")
 
 
-@pytest.mark.parametrize("key", ["suppress_instrumentation", "suppress_language_model_instrumentation"])
-def test_a_framework_that_reports_the_call_itself_is_left_alone(seen: Seen, key: str) -> None:
+def ask_under(key: str) -> None:
     token = otel_context.attach(otel_context.set_value(key, True))
     try:
         ask()
     finally:
         otel_context.detach(token)
+
+
+@pytest.mark.parametrize("key", ["suppress_instrumentation", "suppress_language_model_instrumentation"])
+def test_who_reports_the_call_itself_is_left_alone(seen: Seen, key: str) -> None:
+    ask_under(key)
     assert seen.spans == []
+
+
+def test_a_framework_that_leaves_its_wish_behind_need_not_be_heeded(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    turn._say_so.cache_clear()
+    ask_under("suppress_language_model_instrumentation")
+    ask_under("suppress_language_model_instrumentation")
+    assert caplog.text.count("OTEL_LLM_COST_FRAMEWORK_SUPPRESSION=false") == 1
+    monkeypatch.setenv("OTEL_LLM_COST_FRAMEWORK_SUPPRESSION", "false")
+    ask_under("suppress_language_model_instrumentation")
+    assert len(seen.spans) == 1
+    ask_under("suppress_instrumentation")
+    assert len(seen.spans) == 1
 
 
 def test_a_call_made_from_within_a_call_is_a_call_of_its_own(seen: Seen) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from otel_llm_cost.provider import Wire
-from otel_llm_cost.read import count, number, text, within
+from otel_llm_cost.read import count, number, text, texts, within
 from otel_llm_cost.record import Request
 
 _ENDPOINT: Final = re.compile(r"(?:^|/)v1/(messages|messages/count_tokens|complete)/?$")
@@ -70,12 +70,11 @@ def _parameters(body: Mapping[str, Any]) -> dict[str, Any]:
     """What a request says beyond what it must say."""
     output = within(body, "output_config")
     form = within(output, "format") or within(body, "output_format")
-    stop = body.get("stop_sequences")
     return {
         "temperature": number(body, "temperature"),
         "top_p": number(body, "top_p"),
         "top_k": number(body, "top_k"),
-        "stop_sequences": tuple(word for word in stop if isinstance(word, str)) if isinstance(stop, list) else None,
+        "stop_sequences": texts(body, "stop_sequences"),
         "reasoning_level": text(output, "effort"),
         "output_type": "json" if text(form, "type") == "json_schema" else None,
         "service_tier": text(body, "service_tier"),

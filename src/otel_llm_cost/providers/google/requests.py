@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from otel_llm_cost.provider import Wire
-from otel_llm_cost.read import count, items, number, text, view, within
+from otel_llm_cost.read import count, items, number, text, texts, valid, view, within
 from otel_llm_cost.record import Request
 
 from .words import lower, plain
@@ -58,7 +58,7 @@ def _asked(wire: Wire) -> Request | None:
     found = _MODEL.search(wire.path)
     if found is None:
         return Request("create_cache", model=plain(text(wire.body, "model"))) if _CACHES.search(wire.path) else None
-    kind, name, method = found.groups()
+    kind, name, method = found[1], valid(found[2]), found[3]
     if method.startswith("predict"):
         return _prediction(wire.body, name) if kind == "models" else None
     model = name if kind == "models" else f"{kind}/{name}"
@@ -88,7 +88,6 @@ def _prediction(body: Mapping[str, Any], model: str) -> Request:
 def _parameters(config: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
     """What a request says beyond its model and its contents; interactions, and the SDK within, say it in snake_case."""
     choices = count(config, "candidateCount")
-    stop = items(config, "stopSequences") or items(config, "stop_sequences")
     thinking = within(config, "thinkingConfig") or config
     level = text(thinking, "thinkingLevel") or text(thinking, "thinking_level")
     top_p, limit = number(config, "topP"), count(config, "maxOutputTokens")
@@ -99,7 +98,7 @@ def _parameters(config: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str,
         "top_k": number(config, "topK"),
         "frequency_penalty": number(config, "frequencyPenalty"),
         "presence_penalty": number(config, "presencePenalty"),
-        "stop_sequences": tuple(word for word in stop if isinstance(word, str)) or None,
+        "stop_sequences": texts(config, "stopSequences") or texts(config, "stop_sequences"),
         "seed": count(config, "seed"),
         "choice_count": choices if choices != 1 else None,
         "reasoning_level": lower(level),

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from otel_llm_cost.hosts import vendor
 from otel_llm_cost.provider import Wire
-from otel_llm_cost.read import count, number, text, within
+from otel_llm_cost.read import count, number, text, texts, within
 from otel_llm_cost.record import Request
 
 
@@ -110,7 +110,7 @@ def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:
 
 def _parameters(body: Mapping[str, Any], endpoint: _Endpoint) -> dict[str, Any]:
     """What a request says beyond its model and its messages; most say nothing more."""
-    stop, choices = body.get("stop"), count(body, "n")
+    choices = count(body, "n")
     encoding, prompt = text(body, "encoding_format"), within(body, "prompt")
     return {
         "max_tokens": _first(body, "max_completion_tokens", "max_output_tokens", "max_tokens"),
@@ -118,7 +118,7 @@ def _parameters(body: Mapping[str, Any], endpoint: _Endpoint) -> dict[str, Any]:
         "top_p": number(body, "top_p"),
         "frequency_penalty": number(body, "frequency_penalty"),
         "presence_penalty": number(body, "presence_penalty"),
-        "stop_sequences": (stop,) if isinstance(stop, str) else _texts(stop),
+        "stop_sequences": texts(body, "stop"),
         "seed": count(body, "seed"),
         "choice_count": choices if choices != 1 else None,
         "encoding_formats": (encoding,) if encoding else None,
@@ -134,10 +134,6 @@ def _parameters(body: Mapping[str, Any], endpoint: _Endpoint) -> dict[str, Any]:
 
 def _first(body: Mapping[str, Any], *names: str) -> int | None:
     return next((value for name in names if (value := count(body, name)) is not None), None)
-
-
-def _texts(value: Any) -> tuple[str, ...] | None:
-    return tuple(value) if isinstance(value, list) and value and all(isinstance(v, str) for v in value) else None
 
 
 def _output_type(body: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,1 @@
+"""Frameworks and other instrumentations above and beside ours: every call has one bill."""

@@ -40,11 +40,11 @@ coverage: $(SYNC)  ## what is seen of each call: docs/coverage.md, from the test
 integration: $(SYNC)  ## the slow tests
 	$(RUN) pytest -q -m integration
 
-ISOLATED := $(UV) run --isolated --no-project --python 3.11 --with . --with pytest --with pytest-asyncio
+ISOLATED := $(UV) run --isolated --no-project --python 3.11 --with pytest --with pytest-asyncio
 
 legacy: $(SYNC)  ## the retired Google SDKs, each in an environment of its own
-	$(ISOLATED) --with 'google-generativeai==0.8.6' pytest -q tests/legacy/test_generativeai.py
-	$(ISOLATED) --with 'google-cloud-aiplatform==2.7.*' --with grpcio pytest -q tests/legacy/test_vertexai.py
+	$(ISOLATED) --with '.[google-legacy]' pytest -q tests/legacy/test_generativeai.py
+	$(ISOLATED) --with '.[vertexai]' pytest -q tests/legacy/test_vertexai.py
 
 versions: $(SYNC)  ## every supported version of each SDK, each in an environment of its own
 	$(RUN) python tests/versions/run.py

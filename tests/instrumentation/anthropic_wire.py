@@ -6,19 +6,12 @@ import base64
 import json
 import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import anthropic
 import httpx2
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_llm_cost.instrumentor import AnthropicInstrumentor
-
-from .conftest import Collected, Seen
 from .wire import Json, Reply, Wire
 
 USAGE = {
@@ -195,19 +188,3 @@ class AnthropicWire(Wire):
         if not {"access_token", "token_provider"} & kwargs.keys():
             defaults["api_key"] = "k"
         return kind(**{**defaults, **kwargs})
-
-
-@contextmanager
-def watched() -> Iterator[Seen]:
-    """The SDK instrumented, with what is reported kept in memory."""
-    collected, reader = Collected(), InMemoryMetricReader()
-    provider, meters = TracerProvider(), MeterProvider([reader])
-    provider.add_span_processor(collected)
-    instrumentor = AnthropicInstrumentor()
-    instrumentor.instrument(tracer_provider=provider, meter_provider=meters)
-    try:
-        yield Seen(collected, reader, provider, meters)
-    finally:
-        instrumentor.uninstrument()
-        provider.shutdown()
-        meters.shutdown()

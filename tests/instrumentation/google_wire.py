@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx2
 from google import genai
 from google.genai import types
 from google.oauth2.credentials import Credentials
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
 
-from otel_llm_cost.instrumentor import GoogleGenAIInstrumentor
-
-from .conftest import Collected, Seen
 from .wire import Json, Reply, Wire
 
 
@@ -186,19 +178,3 @@ class GoogleWire(Wire):
         return genai.Client(
             vertexai=True, project="p", location="us-central1", credentials=token, http_options=http_options
         )
-
-
-@contextmanager
-def watched() -> Iterator[Seen]:
-    """The SDK instrumented, with what is reported kept in memory."""
-    collected, reader = Collected(), InMemoryMetricReader()
-    provider, meters = TracerProvider(), MeterProvider([reader])
-    provider.add_span_processor(collected)
-    instrumentor = GoogleGenAIInstrumentor()
-    instrumentor.instrument(tracer_provider=provider, meter_provider=meters)
-    try:
-        yield Seen(collected, reader, provider, meters)
-    finally:
-        instrumentor.uninstrument()
-        provider.shutdown()
-        meters.shutdown()

@@ -36,9 +36,8 @@ from .anthropic_wire import (
     error,
     error_body,
     lines,
-    watched,
 )
-from .conftest import Seen
+from .conftest import Seen, watching
 from .ways import City, Way, read_sync
 from .wire import Json, Reply
 
@@ -48,7 +47,7 @@ Runner = Callable[[Way, AnthropicWire, "int | None"], Awaitable[list[Any]]]
 @pytest.fixture
 def seen() -> Iterator[Seen]:
     """The Anthropic SDK instrumented for the length of a test."""
-    with watched() as reported:
+    with watching(AnthropicInstrumentor) as reported:
         yield reported
 
 

@@ -17,8 +17,8 @@ from otel_llm_cost.instrumentor import AnthropicInstrumentor
 from otel_llm_cost.waists.anthropic_spans import TARGETS
 
 from .anthropic_ways import ASK
-from .anthropic_wire import EVENTS, MESSAGE, AnthropicWire, error, watched
-from .conftest import Collected, Seen
+from .anthropic_wire import EVENTS, MESSAGE, AnthropicWire, error
+from .conftest import Collected, Seen, watching
 from .wire import Reply
 
 OURS, THEIRS = "otel_llm_cost", "com.anthropic.sdk.python"
@@ -27,7 +27,7 @@ OURS, THEIRS = "otel_llm_cost", "com.anthropic.sdk.python"
 @pytest.fixture
 def seen() -> Iterator[Seen]:
     """The Anthropic SDK instrumented for the length of a test."""
-    with watched() as reported:
+    with watching(AnthropicInstrumentor) as reported:
         yield reported
 
 

@@ -24,7 +24,7 @@ from otel_llm_cost import reaper
 from otel_llm_cost.instrumentor import GoogleGenAIInstrumentor
 from otel_llm_cost.providers import google
 
-from .conftest import Seen
+from .conftest import Seen, watching
 from .google_ways import (
     ALL_WAYS,
     ANSWER_WAYS,
@@ -51,7 +51,6 @@ from .google_wire import (
     candidate,
     error,
     so_far,
-    watched,
 )
 from .ways import Way
 from .wire import Json, Reply
@@ -63,7 +62,7 @@ STREAMS = [way for way in ALL_WAYS if way.streamed]
 @pytest.fixture
 def seen() -> Iterator[Seen]:
     """The SDK instrumented for the length of a test."""
-    with watched() as reported:
+    with watching(GoogleGenAIInstrumentor) as reported:
         yield reported
 
 

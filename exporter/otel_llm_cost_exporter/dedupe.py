@@ -24,8 +24,10 @@ not be stored and is sent again must not be taken for a duplicate.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from otel_llm_cost.record import Call, Request
 
 from .decode import Arrived
 from .rows import LONGEST_TEXT
@@ -43,7 +45,8 @@ LIMIT {size:UInt32}
 """What was stored last, newest first; the hour keeps a large table from being read as a whole."""
 
 BILLED: Final = """
-SELECT DISTINCT provider, response_id FROM llm_calls WHERE response_id IN {ids:Array(String)} AND counted
+SELECT DISTINCT provider, response_id FROM llm_calls
+WHERE response_id IN {ids:Array(String)} AND counted AND price_reason NOT IN ('bad_usage', 'no_usage', 'failed')
 """
 """Which of these responses have been billed, whenever that was; the table has an index on them."""
 _EVER: Final = 1 << 63
@@ -90,6 +93,25 @@ def _response_key(call: Arrived) -> tuple[str, str] | None:
     return ((call.call.request.provider or "")[:LONGEST_TEXT], response[:LONGEST_TEXT]) if response else None
 
 
+def _slim(call: Arrived) -> Arrived:
+    """What must be remembered of a billed call: not its texts."""
+    request = Request(operation=call.call.request.operation, batch=call.call.request.batch)
+    return replace(call, call=Call(request=request), problems=(), ancestors=())
+
+
+def _is_again(call: Arrived, billed: Arrived | None) -> bool:
+    """Whether a call with the response id of a billed one is that one, told again.
+
+    Two spans of ours are two calls, whatever their ids, unless one is read from a batch or fetched, or a proxy stands
+    between them and they overlap in time: some servers count their ids from nought (Ollama has a thousand).
+    """
+    if billed is None or OURS not in (call.scope_name, billed.scope_name) or call.scope_name != billed.scope_name:
+        return True
+    if any(told.call.request.batch or told.call.request.operation == "fetch_response" for told in (call, billed)):
+        return True
+    return call.start_ns <= ends(billed) and billed.start_ns <= ends(call)
+
+
 def _above(calls: Iterable[Arrived]) -> dict[bytes, None]:
     """The keys of all spans known to stand above these."""
     found: dict[bytes, None] = {}
@@ -112,7 +134,7 @@ class _Batch:
         told_once = (call for call in self.calls if call.scope_name == OURS or _response_key(call) not in ours)
         self.parents = _above(call for call in told_once if carries_usage(call))
         self.above_ours = _above(mine)
-        self.billed: set[tuple[str, str]] = set()
+        self.billed: dict[object, Arrived | None] = {}
         self.open_until: dict[bytes, int] = {}
         self.tellings = Tellings(size)
         self.of_both_hands = len({call.scope_name in FIRST_HAND for call in self.calls}) > 1
@@ -149,7 +171,7 @@ class Window:
                 if batch.of_both_hands:
                     batch.tellings.add([call])
                 if (response := _response_key(call)) is not None:
-                    batch.billed.add(response)
+                    batch.billed[response] = call
         return Judged(kept, len(calls) - len(kept))
 
     def remember(self, stored: Iterable[tuple[Arrived, str]]) -> None:
@@ -159,7 +181,7 @@ class Window:
         self._spans.add(call.key for call, _ in pairs)
         self._parents.add(_above(call for call, _ in pairs if carries_usage(call)))
         self._above_ours.add(_above(call for call, _ in pairs if call.scope_name == OURS))
-        self._responses.add(key for call in billed if (key := _response_key(call)))
+        self._responses.put({key: _slim(call) for call in billed if (key := _response_key(call))})
         covers = {call.key: ends(call) for call, reason in pairs if reason == "child_of_billed"}
         covers |= {call.key: ends(call) for call in billed}
         self._open_until.put(covers)
@@ -192,8 +214,9 @@ class Window:
         if above_ours and not carries_usage(call):
             return "parent_of_ours"
         response = _response_key(call)
-        if response is not None and (response in batch.billed or response in self._responses.keys):
-            return "duplicate_response"
+        for billed in (batch.billed, self._responses.keys):
+            if response in billed and _is_again(call, billed[response]):
+                return "duplicate_response"
         if self._is_covered(call, batch.open_until):
             return "child_of_billed"
         return batch.tellings.reason(call) or self._tellings.reason(call)

@@ -28,6 +28,7 @@ _NOTHING_USED: Final = (Usage(), Usage(estimated=True), Usage(estimated=False))
 _MOST_WARNINGS: Final = 1_000
 _SMALLEST_WINDOW: Final = 2 * MOST_SPANS
 """Calls.  The largest request must be remembered whole, and another with it, or sent again it is billed again."""
+_BEDROCK: Final = "aws.bedrock"
 _MOST_IDS: Final = 2_000
 """Response ids of one question to the store."""
 _OTHER_RATES: Final = frozenset({"flex", "priority"})
@@ -148,6 +149,8 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
         return unknown("failed" if call.error else "no_usage", book.version)
     provider, at, context = _key(call.request.provider) or "", _moment(arrived.start_ns), _context(call)
     answered, asked = _key(call.response.model or call.request.model) or "", _key(call.request.model) or ""
+    if provider == _BEDROCK and asked:  # its answers do not say by which profile they came, which sets the price
+        answered, asked = asked, answered
     cost = book.price(provider, answered, usage, at, context)
     if cost.total is None and asked and asked != answered:
         other = book.price(provider, asked, usage, at, context)
@@ -159,7 +162,9 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
         return unknown("out_of_range", book.version)
     if call.response.asides and cost.total is not None:
         cost = _with_asides(book, call, cost, at, context)
-    return _doubted(cost) if cost.total is not None and _tier_not_known(call) else cost
+    if cost.total is not None and usage.estimated:
+        cost = _doubted(cost, "estimated_usage")
+    return _doubted(cost, "served_tier_not_known") if cost.total is not None and _tier_not_known(call) else cost
 
 
 def _with_asides(book: PriceBook, call: Call, cost: Cost, at: datetime, context: Context) -> Cost:
@@ -189,10 +194,10 @@ def _tier_not_known(call: Call) -> bool:
     return call.response.service_tier is None and (call.request.service_tier or "").lower() in _OTHER_RATES
 
 
-def _doubted(cost: Cost) -> Cost:
-    """The standard rate, as the guess that it is; an override or a part keeps its status."""
+def _doubted(cost: Cost, why: str) -> Cost:
+    """A guess, named as one; an override or a part keeps its status."""
     status = "fallback" if cost.status in ("exact", "alias") else cost.status
-    return replace(cost, status=status, reason=",".join(filter(None, (cost.reason, "served_tier_not_known"))))
+    return replace(cost, status=status, reason=",".join(filter(None, (cost.reason, why))))
 
 
 def _key(text: str | None) -> str | None:

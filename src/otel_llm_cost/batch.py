@@ -14,7 +14,7 @@ from functools import partial
 from types import MethodType
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
+from opentelemetry import trace
 
 from . import reaper
 from .call import Telemetry
@@ -25,6 +25,9 @@ from .record import Request
 
 _LONGEST_LINE: Final = 32 << 20
 _OBJECT: Final = b"{"
+_BLANK: Final = b"\xef\xbb\xbf \t\r\n"
+_FLUSHED: Final = 500
+"""Results between two flushes: OpenTelemetry's batch processor holds 2,048 spans and drops what is more."""
 
 
 class Download:
@@ -35,9 +38,11 @@ class Download:
         self._provider = provider
         self._request = request
         self._tags = current_tags()
-        self._context = otel_context.get_current()
+        self._asked_in = trace.get_current_span().get_span_context()
+        self._reported = 0
         self._begun: list[bytes] = []  # the pieces of a line that has not ended
         self._size = 0
+        self._judged = False
         self._dead = False
         reaper.start()
 
@@ -55,16 +60,21 @@ class Download:
             lines = [b"".join([*self._begun, ended[0]]), *ended[1:]]
             self._begun.clear()
             self._size = 0
-            if self._alive(lines[0]):
+            if self._alive(lines):
                 reaper.leave(partial(self._read, lines))
-        if rest:
+        if rest and not self._dead:
             self._begun.append(rest)
             self._size += len(rest)
-            self._alive(self._begun[0])
+            self._alive(self._begun[:1])
 
-    def _alive(self, begins: bytes) -> bool:
-        if not begins.lstrip().startswith(_OBJECT) or self._size > _LONGEST_LINE:
+    def _alive(self, lines: list[bytes]) -> bool:
+        """Judged by the first line that says anything: whether this can be a file of results at all."""
+        if not self._judged and (first := b"".join(lines).lstrip(_BLANK)[:1]):
+            self._judged = True
+            self._dead = first != _OBJECT
+        if self._size > _LONGEST_LINE:
             self._dead = True
+        if self._dead:
             self._begun.clear()
         return not self._dead
 
@@ -96,7 +106,10 @@ class Download:
             if (document := _parsed(line)) is not None:
                 with quietly("report a batch's result"):
                     for result in self._provider.results(document, self._request):
-                        self._telemetry.report(result, self._tags, self._context)
+                        self._telemetry.report(result, self._tags, self._asked_in)
+                        self._reported += 1
+                        if self._reported % _FLUSHED == 0:
+                            self._telemetry.flush()
 
 
 def attach(response: Any, download: Download, *, asynchronous: bool) -> None:

@@ -17,7 +17,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry._logs import Logger, LogRecord, SeverityNumber
 from opentelemetry.metrics import Histogram, Meter
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from . import attributes as names
 from . import reaper
@@ -36,6 +36,7 @@ _NO_TAGS = Tags()
 _FINGERPRINT = Capture()
 _GENERATES = frozenset({"chat", "generate_content", "text_completion"})
 """Operations that are billed by the text that goes in and comes out."""
+_MOST_TOLD = 100_000
 _MOST_CONTENT = 4 << 20
 """Bytes of a stream that are kept when its content is captured."""
 
@@ -43,8 +44,18 @@ _MOST_CONTENT = 4 << 20
 class Telemetry:
     """Where calls are reported: one tracer, the four histograms of the GenAI conventions, a logger for content."""
 
-    def __init__(self, tracer: Tracer, meter: Meter, logger: Logger | None = None, capture: Capture = _FINGERPRINT):
+    def __init__(
+        self,
+        tracer: Tracer,
+        meter: Meter,
+        logger: Logger | None = None,
+        capture: Capture = _FINGERPRINT,
+        flush: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`flush` has the spans so far exported, and waits for it."""
         self.tracer = tracer
+        self.flush = flush
+        self._told: dict[tuple[str | None, str], None] = {}
         self.logger = logger
         self.capture = capture
         self.duration = _histogram(meter, names.METRIC_DURATION, "s", "Duration of a GenAI call", _DURATION_BUCKETS)
@@ -62,19 +73,33 @@ class Telemetry:
             if tokens is not None:
                 self.tokens.record(tokens, {**labels, names.TOKEN_TYPE: kind})
 
-    def report(self, result: Result, tags: Tags, context: otel_context.Context) -> None:
+    def first_time(self, provider: str | None, response_id: str | None) -> bool:
+        """Whether the tokens of a response that can be read again and again are measured now for the first time."""
+        if response_id is None:
+            return True
+        key = provider, response_id
+        if key in self._told:
+            return False
+        self._told[key] = None
+        if len(self._told) > _MOST_TOLD:
+            del self._told[next(iter(self._told))]
+        return True
+
+    def report(self, result: Result, tags: Tags, asked_in: SpanContext) -> None:
         """A call of which only the result is known, as a span and its tokens as a metric; nobody says how long it took.
 
-        `context` is where it belongs in a trace.
+        It was made at another time than it is read, so it is a trace of its own, with a link to where it is read.
         """
         request, response = result.request, result.response
         made_at = int((result.made_at or time.time()) * 1e9)
         start = names.encode_request(request) | names.encode_tags(tags)
-        span = self.tracer.start_span(_name(request), context, SpanKind.CLIENT, start, start_time=made_at)
+        links = [Link(asked_in)] if asked_in.is_valid else None
+        root = otel_context.Context()
+        span = self.tracer.start_span(_name(request), root, SpanKind.CLIENT, start, links, start_time=made_at)
         span.set_attributes(names.encode_closing(Call(request=request, response=response, error=response.error)))
         if response.error is not None:
             span.set_status(Status(StatusCode.ERROR, response.error.type))
-        if response.usage is not None:
+        if response.usage is not None and self.first_time(request.provider, response.id):
             self.record_usage(response.usage, _labels(request, response))
         span.end(made_at)
 
@@ -116,6 +141,7 @@ class OpenCall:
         "_unclaimed",
         "chunks",
         "http",
+        "in_background",
         "path",
         "propagates",
         "request",
@@ -144,6 +170,8 @@ class OpenCall:
         """The HTTP response of the latest try, kept only while the SDK's request is under way."""
         self.seen: Seen = _UNSEEN
         self.trying = False
+        self.in_background = False
+        """Whether the answer is made in the background: it is billed when it is fetched."""
         self.propagates = False
         """Whether each try is to carry the trace context, as the SDK would have had it without us."""
         self.sent: object = None
@@ -247,8 +275,7 @@ class OpenCall:
         try:
             with quietly("report a call"):
                 self._flush_attempt(None)
-                cut = outcome is not None and outcome != "completed" and self.chunks
-                if cut and self.request.operation in _GENERATES:
+                if outcome is not None and self.chunks and self._is_cut(outcome):
                     with quietly("estimate a cut stream"):
                         self._estimate()
                 call = self._closed(outcome, error or self.response.error)
@@ -263,11 +290,17 @@ class OpenCall:
             _inside.close = False
             self.seen = _UNSEEN
 
+    def _is_cut(self, outcome: Outcome) -> bool:
+        """Whether the provider had more to say of what it bills; what it makes in the background it says later."""
+        if self.in_background or self.request.operation not in _GENERATES:
+            return False
+        return outcome != "completed" or self.response.usage is None
+
     def _estimate(self) -> None:
         self.observe(self.seen.last_words())
         said = self.response.usage
         output = self.seen.output_tokens() if said is None or said.output_tokens is None else 0
-        self.response = completed_by_estimate(self.response, self._asked.input_tokens, output)
+        self.response = completed_by_estimate(self.response, self._asked.all_input_tokens(), output)
 
     def _tell(self, call: Call, at: int) -> None:
         """Report what was said, as far as the user asked for it."""
@@ -298,7 +331,8 @@ class OpenCall:
 
     def _measure(self, call: Call, ended: float) -> None:
         to, usage, labels = self._telemetry, call.response.usage, _labels(call.request, call.response)
-        if usage is not None and call.request.operation != "fetch_response":  # which may be read again and again
+        fetched = call.request.operation == "fetch_response"
+        if usage is not None and (not fetched or to.first_time(call.request.provider, call.response.id)):
             to.record_usage(usage, labels)
         if self.chunks:
             to.first_chunk.record(self._first_chunk_at - self._started, labels)

@@ -50,8 +50,8 @@ class Capture:
         """Whether a prompt is read at all; that of a stream is, for the estimate should it be cut."""
         return stream or self.fingerprint or self.content or self.embed is not None
 
-    def asked(self, prompt: Prompt, *, stream: bool) -> Asked:
-        """What is kept of a prompt until its call ends."""
+    def asked(self, prompt: Prompt, *, stream: bool, tools: Any = None) -> Asked:
+        """What is kept of a prompt until its call ends; the definitions of tools are part of it."""
         said = list(texts(prompt))
         content: dict[str, str] = {}
         if self.content:
@@ -63,6 +63,7 @@ class Capture:
             prompt_tokens(said) if stream else None,
             content,
             "\n".join(said) if self.embed is not None else "",
+            tools if stream and isinstance(tools, list) else None,
         )
 
     def answered(self, messages: Iterable[Message]) -> dict[str, str]:
@@ -107,6 +108,14 @@ class Asked(NamedTuple):
     content: dict[str, str] | None = None
     text: str = ""
     """To be embedded, if that was asked for."""
+    tools: list[Any] | None = None
+    """As the caller defined them, unread."""
+
+    def all_input_tokens(self) -> int | None:
+        """The estimate with the tools' definitions in it."""
+        if self.input_tokens is None or not self.tools:
+            return self.input_tokens
+        return self.input_tokens + prompt_tokens([_json(self.tools)])
 
 
 NOTHING_ASKED: Final = Asked()

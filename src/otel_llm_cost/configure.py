@@ -43,7 +43,9 @@ def settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) 
     hosts = given.get("provider_hosts")
     return Settings(
         _flag(environ, STREAM_USAGE) if stream_usage is None else stream_usage,
-        dict(hosts) if hosts is not None else _hosts(environ.get(PROVIDER_HOSTS, "")),
+        {_where(host): name for host, name in hosts.items()}
+        if hosts is not None
+        else _hosts(environ.get(PROVIDER_HOSTS, "")),
     )
 
 
@@ -111,13 +113,20 @@ def _named(said: str, setting: str) -> Any:
     return found
 
 
+def _where(host: str) -> str:
+    """As a client tells it: in lower case, and an IPv6 address without brackets."""
+    return host.strip().lower().replace("[", "").replace("]", "")
+
+
 def _hosts(listed: str) -> dict[str, str]:
     """`gateway.corp=openai,127.0.0.1:8080=anthropic` as a mapping; an entry that is none is named and passed over."""
     hosts: dict[str, str] = {}
     for entry in filter(None, (part.strip() for part in listed.split(","))):
         host, equals, name = entry.rpartition("=")
-        if equals and host and name:
-            hosts[host.strip()] = name.strip()
+        where, bare, name = _where(host), _where(host).removesuffix(":443").removesuffix(":80"), name.strip()
+        if equals and where and name and "/" not in where:
+            hosts[where] = name
+            hosts.setdefault(bare, name)  # a client does not tell the port that its scheme has anyway
         else:
             log.warning("%s: %r is not of the form host=provider or host:port=provider; ignored", PROVIDER_HOSTS, entry)
     return hosts

@@ -10,7 +10,7 @@ given comes from the environment, see `configure`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Final
 
@@ -66,6 +66,7 @@ class _Instrumentor(BaseInstrumentor):  # type: ignore[misc]
             metrics.get_meter(_SCOPE, own, kwargs.get("meter_provider"), SCHEMA_URL),
             _logs.get_logger(_SCOPE, own, kwargs.get("logger_provider"), SCHEMA_URL) if capture.on_event else None,
             capture,
+            _flush(kwargs.get("tracer_provider")),
         )
         self._patches = Patches()
         self._patch(self._patches, telemetry, configure.settings(kwargs))
@@ -153,6 +154,16 @@ class VertexAIInstrumentor(_Generated):
 
     _sdk, _oldest, _newest_major = "google-cloud-aiplatform", "1.60", 2
     _targets = AIPLATFORM
+
+
+def _flush(given: Any) -> Callable[[], object]:
+    """The tracer provider's `force_flush`, which the OpenTelemetry API does not know; the global one may come later."""
+
+    def flush() -> object:
+        force = getattr(given or trace.get_tracer_provider(), "force_flush", None)
+        return force() if force is not None else None
+
+    return flush
 
 
 def _warn_if_untested(sdk: str, newest_major: int) -> None:

@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import weakref
-from _thread import start_new_thread
+from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
@@ -31,6 +31,8 @@ class Open(Protocol):
 
 _ends: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 _open: Final[weakref.WeakSet[Open]] = weakref.WeakSet()
+_PATIENCE: Final = 30.0
+"""Seconds that the end of a program waits for results of batches that are still being read."""
 _starting = threading.Lock()
 _process = 0
 
@@ -82,5 +84,10 @@ def _end_of_program() -> None:
     with quietly("end open calls"), suppress(queue.Empty):
         for call in list(_open):
             call.close("abandoned")
+        if _process == os.getpid():  # our thread is at work: what it has begun is to be finished, then what waits
+            finished = allocate_lock()
+            finished.acquire()
+            _ends.put(finished.release)
+            finished.acquire(timeout=_PATIENCE)
         while True:
             _ends.get_nowait()()

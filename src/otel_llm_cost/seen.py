@@ -15,13 +15,14 @@ from .record import NOTHING, Response, Usage
 
 KEPT: Final = 64 << 10
 """Bytes of a stream that are kept; what follows is taken to be as dense in text."""
+LARGEST: Final = 8 << 10
 _BYTES_PER_TOKEN: Final = 4
 
 
 class Seen:
     """The raw pieces of one stream; reading them is left to whoever needs it."""
 
-    __slots__ = ("_kept", "_limit", "_newest", "_passed", "_pieces", "_read", "tells")
+    __slots__ = ("_kept", "_limit", "_newest", "_passed", "_pieces", "_read", "largest", "tells")
 
     def __init__(self, read: Callable[[list[Any]], Iterable[Said]], limit: int = KEPT) -> None:
         self._read = read
@@ -30,6 +31,8 @@ class Seen:
         self._kept = 0
         self._passed = 0
         self._newest: Any = None
+        self.largest = LARGEST if limit <= KEPT else limit
+        """Bytes of an event worth keeping: a larger one is no piece of an answer, it repeats the request or a tool."""
         self.tells: Callable[[Any], Response] | None = None
         """Reads what the newest piece tells, where pieces are left unread until a newer one comes."""
 

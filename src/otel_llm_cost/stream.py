@@ -84,8 +84,8 @@ class Reading:
             self._interrupted(GeneratorExit() if collected else None)
 
     def _finished(self) -> bool:
-        response = self._call.response
-        return response.error is None and (self._done or response.finish_reasons is not None)
+        response, choices = self._call.response, self._call.request.choice_count or 1
+        return response.error is None and (self._done or len(response.finish_reasons or ()) >= choices)
 
     def _fault(self) -> Error | None:
         """The failure that the stream itself told, under the HTTP status that it came with."""

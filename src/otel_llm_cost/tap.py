@@ -83,8 +83,8 @@ class Tap(Reading):
     def _observed(self, data: bytes) -> bytes:
         call = self._call
         try:
-            call.seen.add(data, len(data))
             if self._decode is not None:
+                call.seen.add(data, len(data))
                 for payload in self._decode(data):
                     self._observe_payload(payload)
                 return data
@@ -97,6 +97,8 @@ class Tap(Reading):
                 and (events := data.count(b"\n\n"))
             ):
                 call.chunks += events
+                if len(data) <= events * call.seen.largest:
+                    call.seen.add(data, len(data))
                 return data
             if not self._begun and (first := data.lstrip()[:1]):
                 self._begun = True
@@ -136,6 +138,8 @@ class Tap(Reading):
     def _observe_event(self, event: bytes) -> Any:
         """Observe one event, and return what it says if it says anything of note."""
         call = self._call
+        if len(event) <= call.seen.largest:
+            call.seen.add(event + b"\n\n", len(event))
         if call.chunks and event.endswith(b"}") and self._is_dull(event):
             call.chunks += 1
             return None

@@ -57,7 +57,7 @@ class Waist:
     def named(self, wire: Wire) -> str | None:
         """The name that the user gave this host."""
         hosts = self.settings.provider_hosts
-        return (hosts.get(where(wire)) or hosts.get(wire.host)) if hosts else None
+        return (hosts.get(where(wire).lower()) or hosts.get(wire.host.lower())) if hosts else None
 
 
 class Turn:
@@ -90,12 +90,14 @@ class Turn:
             asked = self._asked(wire, request)
         tags = tags_of_call(current_tags(), wire.headers, wire.body)
         self.call = OpenCall(waist.telemetry, request, path, tags, asked)
+        self.call.in_background = wire.body.get("background") is True
 
     def _asked(self, wire: Wire, request: Request) -> Asked:
         capture, stream = self._waist.telemetry.capture, request.stream is True
         if not capture.reads(stream=stream):
             return NOTHING_ASKED
-        return capture.asked(self._waist.provider.prompt(wire.body), stream=stream)
+        tools = wire.body.get("tools") if stream else None
+        return capture.asked(self._waist.provider.prompt(wire.body), stream=stream, tools=tools)
 
     def __enter__(self) -> None:
         if self.call is not None:

@@ -133,6 +133,7 @@ def test_providers_have_one_name(told: str, means: str) -> None:
         (NOW - SECOND, (1 << 64) - 1, NOW - SECOND, 0),
         (NOW + SECOND, NOW + 2 * SECOND, NOW + SECOND, SECOND),
     ],
+    ids=["no start", "long ago", "days ahead", "never", "no end", "endless", "soon"],
 )
 def test_times_that_cannot_be_true_give_way(start: int, end: int, kept: int, duration: int) -> None:
     call = decoded(chat(), start_time_unix_nano=start, end_time_unix_nano=end)

@@ -125,6 +125,37 @@ def test_a_response_made_in_the_background_is_billed_once_when_it_is_fetched(ing
     ]
 
 
+def test_a_background_response_is_billed_by_a_collector_that_stored_its_beginning_long_ago(
+    store: Store, book: PriceBook
+) -> None:
+    told = {"gen_ai.response.id": "r1"}
+    queued = chat(**told, **{"gen_ai.usage.input_tokens": None, "gen_ai.usage.output_tokens": None})
+    fetch = chat(**told, **{"gen_ai.operation.name": "fetch_response"})
+    for attributes, number in ((queued, b"11111111"), (fetch, b"22222222"), (fetch, b"33333333")):
+        later = Pipeline(store, book)
+        later.recall(_Forgetful(store))
+        sent = request(span(attributes, span_id=number), scope="otel_llm_cost")
+        later.write(decode(sent, time.time_ns()).calls)
+    assert judged(store) == [("11111111", ""), ("22222222", ""), ("33333333", "duplicate_response")]
+
+
+def test_calls_of_a_server_that_counts_its_ids_from_nought_are_calls(ingest: Ingest, store: Store) -> None:
+    told = chat(**{"gen_ai.response.id": "chatcmpl-7", "gen_ai.provider.name": "ollama"})
+    now = time.time_ns()
+    for number, started in ((b"11111111", now - 9 * 10**9), (b"22222222", now - 5 * 10**9)):
+        times = {"start_time_unix_nano": started, "end_time_unix_nano": started + 10**9}
+        ingest.accept_request(request(span(told, span_id=number, **times), scope="otel_llm_cost"))
+    overlapping = {"start_time_unix_nano": now - 5 * 10**9, "end_time_unix_nano": now}
+    ingest.accept_request(request(span(told, span_id=b"33333333", **overlapping), scope="otel_llm_cost"))
+    assert judged(store) == [("11111111", ""), ("22222222", ""), ("33333333", "duplicate_response")]
+
+
+def test_a_guess_is_priced_as_a_guess(book: PriceBook) -> None:
+    guessed = chat(**{"llm_cost.usage.estimated": True})
+    cost = price(book, calls(span(guessed))[0])
+    assert (cost.status, cost.reason) == ("fallback", "estimated_usage")
+
+
 def test_results_of_a_batch_are_billed_once_however_late_they_are_read_again(store: Store, book: PriceBook) -> None:
     result = chat(**{"gen_ai.response.id": "r1", "llm_cost.batch": True})
     Pipeline(store, book).write(calls(span(result, span_id=b"11111111")))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +83,60 @@ def test_every_result_is_a_call(read: Reader, seen: Seen, tmp_path: Path) -> Non
     assert "gen_ai.usage.input_tokens" not in failed
     made = {span.attributes["gen_ai.response.id"]: span.start_time for span in seen.spans[:2] if span.attributes}
     assert made["chatcmpl-b1"] == 1_790_000_000 * 10**9  # it is priced as of the day it was made
+
+
+MANY = """
+import json, sys, httpx2, openai
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from otel_llm_cost.instrumentor import OpenAIInstrumentor
+
+class Counts(SpanExporter):
+    stored = 0
+    def export(self, spans):
+        Counts.stored += len(spans)
+        return SpanExportResult.SUCCESS
+    def shutdown(self):
+        print(Counts.stored, flush=True)
+
+provider = TracerProvider()
+provider.add_span_processor(BatchSpanProcessor(Counts()))
+OpenAIInstrumentor().instrument(tracer_provider=provider)
+body = {"object": "list", "data": [], "model": "m", "usage": {"prompt_tokens": 8, "total_tokens": 8}}
+lines = [json.dumps({"id": f"b{n}", "custom_id": "c", "response": {"status_code": 200, "body": body}, "error": None})
+         for n in range(5000)]
+answer = httpx2.MockTransport(lambda request: httpx2.Response(200, text="\\n".join(lines)))
+openai.OpenAI(api_key="k", http_client=httpx2.Client(transport=answer)).files.content("file-1")
+"""
+
+
+def test_no_result_is_lost_when_there_are_many_and_the_program_ends_at_once() -> None:
+    ended = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, timeout=60)
+    assert (ended.stdout.strip(), ended.stderr) == ("5000", "")
+
+
+@pytest.mark.parametrize("read", [whole, raw, to_a_file], ids=["whole", "raw", "to a file"])
+def test_blank_lines_are_no_end(read: Reader, seen: Seen, tmp_path: Path) -> None:
+    with client_for(b"\xef\xbb\xbf\n" + FILE.replace("\n", "\n\n").encode()) as client:
+        read(client, tmp_path)
+    assert len(seen.collected.wait(4)) == 4
+
+
+def test_results_are_no_part_of_the_trace_in_which_they_are_read(seen: Seen, tmp_path: Path) -> None:
+    with seen.provider.get_tracer("t").start_as_current_span("nightly") as reading, client_for(FILE.encode()) as client:
+        whole(client, tmp_path)
+        results = [span for span in seen.collected.wait(4) if span.name != "nightly"]
+    assert {span.parent for span in results} == {None}
+    assert {link.context.span_id for span in results for link in span.links} == {reading.get_span_context().span_id}
+
+
+def test_the_tokens_of_a_result_are_measured_once(seen: Seen, tmp_path: Path) -> None:
+    for _ in range(2):
+        with client_for(FILE.encode()) as client:
+            whole(client, tmp_path)
+    seen.collected.wait(8)
+    points = seen.metrics()["gen_ai.client.token.usage"]
+    assert sum(count for labels, count, _ in points if labels["gen_ai.operation.name"] == "chat") == 4
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,20 @@ import otel_llm_cost
 
 from .conftest import Seen
 from .ways import MESSAGES
-from .wire import CHAT, CHAT_DELTAS, CHAT_EVENTS, CHAT_USAGE_CHUNK, USAGE, Json, Reply, Wire, choice, chunk, error
+from .wire import (
+    CHAT,
+    CHAT_DELTAS,
+    CHAT_EVENTS,
+    CHAT_USAGE_CHUNK,
+    RESPONSE_EVENTS,
+    USAGE,
+    Json,
+    Reply,
+    Wire,
+    choice,
+    chunk,
+    error,
+)
 
 ASK: dict[str, Any] = {"model": "gpt-4o", "messages": MESSAGES}
 
@@ -92,7 +105,30 @@ def test_opt_out_leaves_streams_as_they_are(seen: Seen, monkeypatch: pytest.Monk
     wire = Wire(Reply([*CHAT_DELTAS, "[DONE]"]))
     list(wire.client().chat.completions.create(**ASK, stream=True))
     assert "stream_options" not in wire.sent[0]
-    assert "gen_ai.usage.input_tokens" not in seen.attributes
+    assert seen.attributes["llm_cost.stream.outcome"] == "completed"
+    assert seen.attributes["llm_cost.usage.estimated_counts"] == ("input_tokens", "output_tokens")
+
+
+@pytest.mark.parametrize("choices", [1, 2])
+def test_a_stream_left_at_its_last_word_is_not_taken_for_free(seen: Seen, choices: int) -> None:
+    """Its usage would have come after that, in an event that the program did not ask for."""
+    body = [*CHAT_DELTAS[:3], chunk(choices=[choice(finish="stop")]), CHAT_USAGE_CHUNK, "[DONE]"]
+    with Wire(Reply(body)).client().chat.completions.create(**ASK, stream=True, n=choices) as stream:
+        for event in stream:
+            if event.choices[0].finish_reason:
+                break
+    a = seen.attributes
+    assert a["llm_cost.stream.outcome"] == ("completed" if choices == 1 else "cancelled")
+    assert a["llm_cost.usage.estimated_counts"] == ("input_tokens", "output_tokens")
+
+
+def test_what_is_made_in_the_background_is_not_guessed_at(seen: Seen) -> None:
+    """The rest of it is fetched later, and the truth with it."""
+    begun = RESPONSE_EVENTS[:4]
+    stream = Wire(Reply(begun)).client().responses.create(model="gpt-5", input="x", background=True, stream=True)
+    list(stream)
+    assert seen.attributes["llm_cost.stream.outcome"] == "broken"
+    assert "gen_ai.usage.output_tokens" not in seen.attributes
 
 
 async def test_a_host_that_rejects_the_option_is_asked_once_without_and_remembered(seen: Seen) -> None:

@@ -150,7 +150,7 @@ def test_an_iterator_is_left_alone(name: str) -> None:
 ODD = [None, 3, "x", b"x", [], {}, [None, 3, "x", [], {}], {"type": 3}, {"role": 3, "content": 3}, object(), {"a": "b"}]
 
 
-@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
 def test_odd_input_is_read_without_a_fault(odd: Any) -> None:
     for name in ("messages", "input", "prompt", "instructions"):
         list(texts(openai.prompt({name: odd})))

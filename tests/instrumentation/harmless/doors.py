@@ -13,7 +13,7 @@ import pytest
 
 from otel_llm_cost.instrumentor import AnthropicInstrumentor, GoogleGenAIInstrumentor, OpenAIInstrumentor
 from tests.instrumentation import anthropic_ways, google_ways, openai_doors_wire, ways
-from tests.instrumentation.wire import CHAT_EVENTS, CHAT_USAGE_CHUNK
+from tests.instrumentation.wire import CHAT_EVENTS, COMPLETION_EVENTS
 
 from .hosts import AnthropicHost, GoogleHost, OpenAIHost
 
@@ -43,7 +43,7 @@ class Door:
     def host(self, body: Any = None) -> Any:
         """A host that answers as this door expects, or with another body."""
         host = HOSTS[self.sdk](self.way.body if body is None else body)
-        host.usage_event = CHAT_EVENTS.index(CHAT_USAGE_CHUNK) if self.way.body is CHAT_EVENTS else None
+        host.usage_event = len(self.way.body) - 2 if self.way.body in (CHAT_EVENTS, COMPLETION_EVENTS) else None
         return host
 
     @contextmanager

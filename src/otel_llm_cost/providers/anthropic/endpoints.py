@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from otel_llm_cost import hosts
 from otel_llm_cost.provider import Wire
 from otel_llm_cost.read import count, number, text, texts, within
 from otel_llm_cost.record import Request
@@ -83,13 +84,14 @@ def _parameters(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def vendor(wire: Wire) -> str:
     """Who bills: told by the client's class, else by the host; an unknown host is named itself."""
-    return _vendor(wire.client, wire.host.lower())
+    return _vendor(wire.client, wire.host.lower(), wire.port)
 
 
 @lru_cache(maxsize=256)
-def _vendor(client: str, host: str) -> str:
+def _vendor(client: str, host: str, port: int | None) -> str:
     of_class = next((name for kind, name in _CLIENTS if kind in client), None)
-    return of_class or next((name for pattern, name in _HOSTS if re.fullmatch(pattern, host)), host)
+    of_host = next((name for pattern, name in _HOSTS if re.fullmatch(pattern, host)), None)
+    return of_class or of_host or hosts.vendor(host, port)
 
 
 def stream_usage_option(wire: Wire) -> tuple[str, Any] | None:  # noqa: ARG001

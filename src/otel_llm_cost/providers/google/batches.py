@@ -25,9 +25,17 @@ def results(document: Any, request: Request) -> list[Result]:
         if name in made:
             inlined = within(made, name)
             found = [_result(view(each), asked, ended_at) for each in items(inlined, "inlinedResponses")]
-            return [each for each in found if each is not None]
+            return [
+                _known_by(each, f"{text(said, 'name')}/{place}") for place, each in enumerate(found) if each is not None
+            ]
     one = _result(said, asked, None) if "done" not in said else None
     return [one] if one is not None else []
+
+
+def _known_by(result: Result, place: str) -> Result:
+    """What has no id of its own (embeddings) gets its place in the batch, which may be asked for again and again."""
+    response = result.response
+    return result if response.id else result._replace(response=response._replace(id=place))
 
 
 def _result(said: Mapping[str, Any], asked: Request, ended_at: float | None) -> Result | None:

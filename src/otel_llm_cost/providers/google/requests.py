@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from otel_llm_cost.hosts import vendor
 from otel_llm_cost.provider import Wire
 from otel_llm_cost.read import count, items, number, text, texts, valid, view, within
 from otel_llm_cost.record import Request
@@ -39,7 +40,7 @@ def request(wire: Wire, provider: str | None = None) -> Request | None:
     body = wire.body
     config = within(body, "generationConfig") or within(body, "generation_config")
     return asked._replace(
-        provider=provider or _provider(wire.host, VERTEX in wire.client or _VERTEX_PATH in wire.path),
+        provider=provider or _provider(wire.host, wire.port, VERTEX in wire.client or _VERTEX_PATH in wire.path),
         server_address=wire.host,
         server_port=wire.port,
         stream=stream or None,
@@ -114,11 +115,12 @@ def _output_type(config: Mapping[str, Any], body: Mapping[str, Any]) -> str | No
 
 
 @lru_cache(maxsize=256)
-def _provider(host: str, vertex: bool) -> str:
+def _provider(host: str, port: int | None, vertex: bool) -> str:
+    """A host that is not Google's is itself, or the vendor that it belongs to: its prices are not Google's."""
     host = host.lower()
     if vertex or (host.endswith(".googleapis.com") and "aiplatform" in host):
         return "gcp.vertex_ai"
-    return "gcp.gemini" if host.endswith("generativelanguage.googleapis.com") else "gcp.gen_ai"
+    return "gcp.gemini" if host.endswith("generativelanguage.googleapis.com") else vendor(host, port)
 
 
 def download(wire: Wire, provider: str | None = None) -> Request | None:
@@ -127,7 +129,7 @@ def download(wire: Wire, provider: str | None = None) -> Request | None:
         return None
     return Request(
         operation="generate_content",
-        provider=provider or _provider(wire.host, VERTEX in wire.client or _VERTEX_PATH in wire.path),
+        provider=provider or _provider(wire.host, wire.port, VERTEX in wire.client or _VERTEX_PATH in wire.path),
         server_address=wire.host,
         server_port=wire.port,
         batch=True,

@@ -58,7 +58,8 @@ def results(document: Any, request: Request) -> list[Result]:
     asked = request._replace(operation=operation, api_type=api_type, model=text(body, "model"), batch=True)
     told = response(body, asked) if failed is None else Response(error=failed)
     # what has no id of its own (embeddings) gets that of its line, so that it is billed once however often it is read
-    told = told._replace(id=told.id or text(line, "id"), request_id=text(answered, "request_id"))
+    request_id = text(answered, "request_id")
+    told = told._replace(id=told.id or text(line, "id") or request_id, request_id=request_id)
     return [Result(asked, told, number(body, "created_at") or number(body, "created"))]
 
 

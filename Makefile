@@ -20,7 +20,7 @@ demo: $(SYNC)  ## an ordinary program, a provider on this machine, a cost in SQL
 	.venv/bin/otel-llm-cost demo
 
 test: $(SYNC)  ## the fast tests
-	$(RUN) pytest -q -m "not integration"
+	$(RUN) pytest -q -n auto -m "not integration"
 
 check: $(SYNC)  ## style, types, who imports whom, generated files
 	$(RUN) ruff check .
@@ -38,7 +38,7 @@ coverage: $(SYNC)  ## what is seen of each call: docs/coverage.md, from the test
 	$(RUN) python -m tests.doors
 
 integration: $(SYNC)  ## the slow tests
-	$(RUN) pytest -q -m integration
+	$(RUN) pytest -q -n auto -m integration
 
 ISOLATED := $(UV) run --isolated --no-project --python 3.11 --with pytest --with pytest-asyncio
 

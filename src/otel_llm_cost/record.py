@@ -176,7 +176,8 @@ def fold(earlier: Response, later: Response) -> Response:
     """
     if earlier is NOTHING:
         return later
-    return Response._make(map(_later, earlier, later))._replace(
+    # by way of a list: CPython fails a tuple that grows while somebody lists all objects (`gc.get_objects()`)
+    return Response._make([*map(_later, earlier, later)])._replace(
         usage=_fold_usage(earlier.usage, later.usage),
         finish_reasons=_fold_reasons(earlier.finish_reasons, later.finish_reasons),
     )
@@ -189,7 +190,7 @@ def _later(earlier: Any, later: Any) -> Any:
 def _fold_usage(earlier: Usage | None, later: Usage | None) -> Usage | None:
     if earlier is None or later is None:
         return later if earlier is None else earlier
-    return Usage._make(map(_later, earlier, later))
+    return Usage._make([*map(_later, earlier, later)])
 
 
 def _fold_reasons(

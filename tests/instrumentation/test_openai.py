@@ -112,7 +112,7 @@ def test_opt_out_leaves_streams_as_they_are(seen: Seen, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("choices", [1, 2])
 def test_a_stream_left_at_its_last_word_is_not_taken_for_free(seen: Seen, choices: int) -> None:
     """Its usage would have come after that, in an event that the program did not ask for."""
-    body = [*CHAT_DELTAS[:3], chunk(choices=[choice(finish="stop")]), CHAT_USAGE_CHUNK, "[DONE]"]
+    body: list[Json | str | Exception] = [*CHAT_DELTAS[:3], chunk(choices=[choice(finish="stop")]), CHAT_USAGE_CHUNK]
     with Wire(Reply(body)).client().chat.completions.create(**ASK, stream=True, n=choices) as stream:
         for event in stream:
             if event.choices[0].finish_reason:

@@ -104,7 +104,7 @@ ELSEWHERE: dict[str, list[Elsewhere]] = {
         ),
         Elsewhere(
             "`interactions.get`",
-            "`fetch_response`: billed when it was made",
+            "`fetch_response`: billed when it was made (one made in the background is not billed yet)",
             _GOOGLE,
             "test_a_stored_interaction_was_billed_when_it_was_made",
         ),

@@ -99,7 +99,7 @@ def test_a_whole_answer_over_rest(seen: Seen) -> None:
     assert answer.text == "Oslo"
     assert type(answer) is genai.types.GenerateContentResponse
     assert_told(seen)
-    assert (seen.attributes["server.address"], seen.attributes["gen_ai.provider.name"]) == ("127.0.0.1", "gcp.gen_ai")
+    assert (seen.attributes["server.address"], seen.attributes["gen_ai.provider.name"]) == ("127.0.0.1", "127.0.0.1")
 
 
 def test_a_stream_over_rest(seen: Seen) -> None:

@@ -82,7 +82,7 @@ class Tap(Reading):
 
     def _observed(self, data: bytes) -> bytes:
         call = self._call
-        try:
+        try:  # costs nothing where `with quietly()` costs half a microsecond a piece
             if self._decode is not None:
                 call.seen.add(data, len(data))
                 for payload in self._decode(data):
@@ -127,13 +127,10 @@ class Tap(Reading):
 
         A fault of ours must not escape: what is held back of other events would be lost with it.
         """
-        try:
+        with quietly("read a stream"):
             said = self._observe_event(event)
             return not (said is not None and self._provider.is_usage_only(said))
-        except Exception:
-            with quietly("read a stream"):
-                raise
-        return True
+        return True  # quietly() has swallowed a fault
 
     def _observe_event(self, event: bytes) -> Any:
         """Observe one event, and return what it says if it says anything of note."""
@@ -160,11 +157,8 @@ class Tap(Reading):
         except (ValueError, RecursionError):
             self._malformed = True
             return None
-        try:
+        with quietly("read a stream"):
             self._event(said)
-        except Exception:
-            with quietly("read a stream"):
-                raise
         return said
 
     # -- how it ends

@@ -30,18 +30,12 @@ _CLIENTS: Final = (
     ("AnthropicFoundry", "anthropic"),
     ("AnthropicGoogleCloud", "anthropic"),
 )
+# only what differs from `hosts` because it is Anthropic's SDK that speaks to it
 _HOSTS: Final = (
     (r"(.+\.)?anthropic\.com", "anthropic"),
     (r".+\.services\.ai\.azure\.com", "anthropic"),
     (r"aws-external-anthropic\..+\.api\.aws", "anthropic"),
     (r"claude\.googleapis\.com", "anthropic"),
-    (r"bedrock.*\.(amazonaws\.com|api\.aws)", "aws.bedrock"),
-    (r"(.+-)?aiplatform(\.(us|eu)\.rep)?\.googleapis\.com", "gcp.vertex_ai"),
-    (r"(.+\.)?openrouter\.ai", "openrouter"),
-    (r"api\.deepseek\.com", "deepseek"),
-    (r"api\.x\.ai", "x_ai"),
-    (r"api\.moonshot\.(ai|cn)", "moonshot_ai"),
-    (r".+\.(cloud\.databricks\.com|azuredatabricks\.net)", "databricks"),
 )
 
 

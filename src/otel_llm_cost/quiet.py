@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 STRICT: Final = "OTEL_LLM_COST_STRICT"
 """Set in our own test suite: a fault of ours is raised instead of logged."""
 
-_seen_faults: set[tuple[str, str]] = set()
+_seen_faults: dict[tuple[str, str], object] = {}
 
 
 class quietly:  # noqa: N801  # reads as a word of the language: `with quietly("…"):`
@@ -34,9 +34,8 @@ class quietly:  # noqa: N801  # reads as a word of the language: `with quietly("
             return False
         if os.environ.get(STRICT):
             return False
-        fault = (self.doing, kind.__name__)
-        if fault not in _seen_faults:
-            _seen_faults.add(fault)
+        fault, first = (self.doing, kind.__name__), object()
+        if _seen_faults.setdefault(fault, first) is first:  # one step: two threads may meet the same fault at once
             # the text of a foreign exception may quote a prompt, so only its type and place are logged
             place = _place(traceback)
             with suppress(Exception):  # a handler of the user's may fail as well

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Iterator
 
 import pytest
 
 from otel_llm_cost import provider as protocol
-from otel_llm_cost import quiet
+from otel_llm_cost import quiet, reaper
 
 from .doors import FEW, SOME, STREAMS, Door, each, instrumented
 from .faults import SECRET, fail, telemetry
@@ -37,10 +39,15 @@ PLACES = [f"{owner}.{name}" for owner, listed in OURS.items() for name in listed
 
 
 @pytest.fixture(autouse=True)
-def _as_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faults are logged, and each test is the first to see its own."""
+def _as_in_production(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Faults are logged, and each test is the first to see its own: what it left to the other thread ends with it."""
     monkeypatch.delenv(quiet.STRICT)
-    monkeypatch.setattr(quiet, "_seen_faults", set())
+    monkeypatch.setattr(quiet, "_seen_faults", {})
+    yield
+    at_rest = threading.Event()
+    reaper.start()
+    reaper.leave(at_rest.set)
+    assert at_rest.wait(30)
 
 
 async def compare(door: Door, *, pieces: int = 0, take: int | None = None, **settings: object) -> None:

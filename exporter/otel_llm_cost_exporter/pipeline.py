@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -155,7 +155,7 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
     if cost.total is None and asked and asked != answered:
         other = book.price(provider, asked, usage, at, context)
         if other.total is not None:
-            cost = replace(other, status="fallback", reason="request_model") if other.status != "partial" else other
+            cost = other._replace(status="fallback", reason="request_model") if other.status != "partial" else other
     if cost.reason == "no_usage" and call.error:  # some instrumentations write zeros where a call failed
         return unknown("failed", book.version)
     if cost.total is not None and abs(cost.total) >= MOST_MONEY:
@@ -174,9 +174,13 @@ def _with_asides(book: PriceBook, call: Call, cost: Cost, at: datetime, context:
         aside = book.price(provider, _key(model) or "", usage, at, context)
         if aside.total is None or cost.total is None:
             reasons = (cost.reason, f"aside_{aside.reason}")
-            cost = replace(cost, status="partial", reason=",".join(filter(None, reasons)))
+            cost = cost._replace(status="partial", reason=",".join(filter(None, reasons)))
         else:
-            cost = replace(cost, total=cost.total + aside.total, tools=(cost.tools or 0) + aside.total)
+            cost = cost._replace(
+                total=cost.total + aside.total,
+                tools=(cost.tools or 0) + aside.total,
+                other_models=(cost.other_models or 0) + aside.total,
+            )
     return cost
 
 
@@ -197,7 +201,7 @@ def _tier_not_known(call: Call) -> bool:
 def _doubted(cost: Cost, why: str) -> Cost:
     """A guess, named as one; an override or a part keeps its status."""
     status = "fallback" if cost.status in ("exact", "alias") else cost.status
-    return replace(cost, status=status, reason=",".join(filter(None, (cost.reason, why))))
+    return cost._replace(status=status, reason=",".join(filter(None, (cost.reason, why))))
 
 
 def _key(text: str | None) -> str | None:

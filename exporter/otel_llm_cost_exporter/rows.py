@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from operator import attrgetter
 from typing import Any, Final
 
+from otel_llm_cost.attributes import encode_asides
 from otel_llm_cost.pricing import Cost
+from otel_llm_cost.pricing.buckets import BUCKETS
+from otel_llm_cost.pricing.cost import OTHER_MODELS
 from otel_llm_cost.record import Error, Usage
 
 from .decode import Arrived
@@ -75,6 +79,50 @@ def _tags(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
     return {_text(name): _text(value) for name, value in pairs[:MOST_TAGS]}
 
 
+_COUNTS_WITH_A_COLUMN: Final = {
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "cache_read_tokens": "cache_read_input_tokens",
+    "cache_write_tokens": "cache_write_input_tokens",
+    "cache_write_1h_tokens": "cache_write_1h_input_tokens",
+    "reasoning_tokens": "reasoning_output_tokens",
+    "tool_use_tokens": "tool_use_input_tokens",
+    "audio_input_tokens": "audio_input_tokens",
+    "audio_output_tokens": "audio_output_tokens",
+    "image_input_tokens": "image_input_tokens",
+    "image_output_tokens": "image_output_tokens",
+    "web_search_requests": "web_search_requests",
+}
+"""Column → field of `Usage`; the counts of the other fields are in the column `usage_other`."""
+_NOT_COUNTS: Final = frozenset({"estimated", "estimated_counts"})
+_OTHER_COUNTS: Final = tuple(
+    name for name in Usage._fields if name not in {*_COUNTS_WITH_A_COLUMN.values(), *_NOT_COUNTS}
+)
+_other_counts = attrgetter(*_OTHER_COUNTS)
+_NO_OTHER: Final = (None,) * len(_OTHER_COUNTS)
+
+
+def _count(field: str) -> Callable[[PricedCall], int | None]:
+    read = attrgetter(field)
+    return lambda p: read(p.usage)
+
+
+def _usage_other(usage: Usage) -> dict[str, int]:
+    said = _other_counts(usage)
+    return {} if said == _NO_OTHER else {n: v for n, v in zip(_OTHER_COUNTS, said, strict=True) if v is not None}
+
+
+def _quantities(cost: Cost) -> dict[str, int]:
+    billed = {BUCKETS[index]: quantity for index, quantity in cost.billed}
+    return billed if cost.other_models is None else {**billed, OTHER_MODELS: 1}
+
+
+def _rates(cost: Cost) -> dict[str, int]:
+    row = cost.row
+    rates = {BUCKETS[index]: rate for index, _ in cost.billed if row and (rate := row[index]) is not None}
+    return rates if cost.other_models is None else {**rates, OTHER_MODELS: cost.other_models}
+
+
 COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
     "project": lambda p: _text(p.arrived.call.tags.project),
     "feature": lambda p: _text(p.arrived.call.tags.feature),
@@ -94,6 +142,9 @@ COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
     "response_id": lambda p: _text(p.arrived.call.response.id),
     "server_address": lambda p: _text(p.arrived.call.request.server_address),
     "service_tier": lambda p: _text(p.arrived.call.response.service_tier),
+    "request_service_tier": lambda p: _text(p.arrived.call.request.service_tier),
+    "speed": lambda p: _text(p.arrived.call.response.speed),
+    "inference_geo": lambda p: _text(p.arrived.call.response.inference_geo),
     "stream": lambda p: bool(p.arrived.call.request.stream),
     "batch": lambda p: bool(p.arrived.call.request.batch),
     "finish_reasons": lambda p: [
@@ -106,18 +157,9 @@ COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
     "prompt_version": lambda p: _text(p.arrived.call.request.prompt_version),
     "prompt_fingerprint": lambda p: _text(p.arrived.call.request.prompt_fingerprint),
     "tags": lambda p: _tags(p.arrived.call.tags.extra),
-    "input_tokens": lambda p: p.usage.input_tokens,
-    "output_tokens": lambda p: p.usage.output_tokens,
-    "cache_read_tokens": lambda p: p.usage.cache_read_input_tokens,
-    "cache_write_tokens": lambda p: p.usage.cache_write_input_tokens,
-    "cache_write_1h_tokens": lambda p: p.usage.cache_write_1h_input_tokens,
-    "reasoning_tokens": lambda p: p.usage.reasoning_output_tokens,
-    "tool_use_tokens": lambda p: p.usage.tool_use_input_tokens,
-    "audio_input_tokens": lambda p: p.usage.audio_input_tokens,
-    "audio_output_tokens": lambda p: p.usage.audio_output_tokens,
-    "image_input_tokens": lambda p: p.usage.image_input_tokens,
-    "image_output_tokens": lambda p: p.usage.image_output_tokens,
-    "web_search_requests": lambda p: p.usage.web_search_requests,
+    **{column: _count(field) for column, field in _COUNTS_WITH_A_COLUMN.items()},
+    "usage_other": lambda p: _usage_other(p.usage),
+    "asides": lambda p: encode_asides(p.arrived.call.response.asides or ()),
     "usage_estimated": lambda p: bool(p.usage.estimated),
     "estimated_counts": lambda p: [_text(name) for name in (p.usage.estimated_counts or ())[:MOST_LINES]],
     "cost": lambda p: p.cost.total,
@@ -126,11 +168,14 @@ COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
     "cost_cache_write": lambda p: p.cost.cache_write,
     "cost_output": lambda p: p.cost.output,
     "cost_tools": lambda p: p.cost.tools,
+    "quantities": lambda p: _quantities(p.cost),
+    "rates": lambda p: _rates(p.cost),
     "stated_cost": lambda p: _stated(p.arrived.call.response.stated_cost),
     "price_status": lambda p: p.cost.status,
     "price_reason": lambda p: p.cost.reason,
     "price_model": lambda p: _text(p.cost.model),
     "price_version": lambda p: p.cost.version,
+    "repriced_at": lambda _: None,
     "counted": lambda p: not p.set_aside,
     "counted_reason": lambda p: p.set_aside,
     "resend_count": lambda p: p.arrived.call.resend_count,

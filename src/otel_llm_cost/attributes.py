@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, get_args
@@ -272,7 +272,7 @@ def encode_closing(call: Call, request_id: str | None = None) -> dict[str, Value
     if response.usage is not None:
         out |= _plain(response.usage)
     if response.asides is not None:
-        out[ASIDES] = [json.dumps({"model": model, **_plain(usage)}) for model, usage in response.asides]
+        out[ASIDES] = encode_asides(response.asides)
     if response.service_tier and call.request.api_type:
         out[_OPENAI_TIERS[1]] = response.service_tier
     if call.error is not None:
@@ -313,7 +313,7 @@ def decode(attributes: Mapping[str, Any]) -> Decoded:
             elif name == FINISH_REASONS:
                 reasons = tuple(enumerate(_texts(value)))
             elif name == ASIDES:
-                asides = tuple(map(_aside, _texts(value)))
+                asides = decode_asides(_texts(value))
             elif name.startswith(TAG_PREFIX):
                 extra.append((name[len(TAG_PREFIX) :], _text(value)))
         except _BadValue as bad:
@@ -333,6 +333,16 @@ def decode(attributes: Mapping[str, Any]) -> Decoded:
         tuple(problems),
         bad_usage,
     )
+
+
+def encode_asides(asides: Iterable[tuple[str, Usage]]) -> list[str]:
+    """What other models did for an answer, each a text of JSON: its model and the attributes of its usage."""
+    return [json.dumps({"model": model, **_plain(usage)}) for model, usage in asides]
+
+
+def decode_asides(texts: Iterable[str]) -> tuple[tuple[str, Usage], ...]:
+    """The same read back.  Raises ValueError at what is none."""
+    return tuple(map(_aside, texts))
 
 
 def _aside(text: str) -> tuple[str, Usage]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from otel_llm_cost_exporter.receive.ingest import Ingest
 from otel_llm_cost_exporter.rows import COLUMNS, LONGEST_TEXT, MOST_LINES, TABLE
 from otel_llm_cost_exporter.store import Store
@@ -91,3 +93,32 @@ def test_lists_of_any_length_are_cut(ingest: Ingest, store: Store) -> None:
     (row,) = store.query("SELECT problems, finish_reasons FROM llm_calls")
     assert len(row["problems"]) == len(row["finish_reasons"]) == MOST_LINES
     assert max(map(len, row["problems"])) <= LONGEST_TEXT
+
+
+def test_every_cent_is_explained_by_its_row(ingest: Ingest, store: Store) -> None:
+    told = [
+        chat(**{"gen_ai.usage.cache_read.input_tokens": 200, "gen_ai.usage.reasoning.output_tokens": 30}),
+        chat(**{"llm_cost.usage.web_search.requests": 3}),
+        chat(
+            **{
+                "gen_ai.provider.name": "anthropic",
+                "gen_ai.response.model": "claude-opus-4-6",
+                "gen_ai.usage.cache_creation.input_tokens": 300,
+                "llm_cost.usage.cache_write.5m.input_tokens": 100,
+                "llm_cost.usage.cache_write.1h.input_tokens": 200,
+                "llm_cost.asides": ['{"model": "claude-haiku-4-5", "gen_ai.usage.input_tokens": 7}'],
+            }
+        ),
+        chat(**{"gen_ai.response.model": "nobody-knows-it", "gen_ai.request.model": None}),
+    ]
+    ingest.accept_request(request(*map(span, told)))
+    rows = store.query("""
+        SELECT cost, quantities, rates, usage_other, price_status,
+            arraySum((bucket, units) -> toInt64(units * rates[bucket]), mapKeys(quantities), mapValues(quantities)) AS pico
+        FROM llm_calls ORDER BY price_status = 'unknown', cost
+    """)
+    assert [row["pico"] for row in rows] == [int((row["cost"] or Decimal(0)).scaleb(12)) for row in rows]
+    assert rows[-1]["cost"] is None
+    assert all(row["quantities"] and set(row["rates"]) == set(row["quantities"]) for row in rows[:-1])
+    asides = next(row for row in rows if "other_models" in row["quantities"])
+    assert asides["usage_other"] == {"cache_write_5m_input_tokens": 100}

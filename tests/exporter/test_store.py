@@ -58,8 +58,9 @@ def test_a_changed_migration_is_refused_by_name(store: Store, monkeypatch: pytes
 
 
 def test_a_database_newer_than_the_code_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otel_llm_cost_exporter.store.packaged", lambda: packaged()[:-1])
-    with pytest.raises(StoreError, match=r"newer .* 0003_prompt_fingerprint.* Upgrade otel-llm-cost"):
+    older = packaged()[:-1]
+    monkeypatch.setattr("otel_llm_cost_exporter.store.packaged", lambda: older)
+    with pytest.raises(StoreError, match=rf"newer .* {packaged()[-1].name}.* Upgrade otel-llm-cost"):
         store.migrate()
 
 

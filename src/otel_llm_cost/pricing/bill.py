@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from .buckets import BUCKETS, INDEX, PART, PARTS, Quantities
-from .card import RateCard
-from .cost import Cost, Line, Status, unknown
+from .buckets import BUCKETS, INDEX, PART, PARTS, Counts, Quantities
+from .card import RateCard, RateRow
+from .cost import Cost, Status, unknown
 
 _REQUEST: Final = INDEX["request"]
 _INPUT_PART, _OUTPUT_PART = PARTS.index("input"), PARTS.index("output")
-_TOOLS_PART: Final = PARTS.index("tools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,60 +47,44 @@ def bill(found: Priced, counted: Quantities, minute: int | None, version: str) -
     """The cost of a call.  Its doubts, if it has any, are named by `_doubtful`: the usual call has none."""
     card = found.card_at(minute) if found.windows else found.card
     row = card.row(counted.prompt_tokens) if len(card.rows) > 1 else card.rows[0]
+    billed = counted.counts if row[_REQUEST] is None and not card.once else _billed(card, row, counted.counts)
     parts = [0, 0, 0, 0, 0]
     missing: list[int] = []
-    for index, quantity in counted.counts:
+    for index, quantity in billed:
         rate = row[index]
         if rate is None:
             missing.append(index)
         else:
-            parts[PART[index]] += rate if index in card.once else quantity * rate
-    if row[_REQUEST] is not None and counted.counts:
-        parts[_TOOLS_PART] += row[_REQUEST] or 0
-    if missing or counted.problems or counted.output_missing or card.guessed or found.windows:
-        return _doubtful(found, card, counted, parts, missing, minute, version)
-    return _cost(found, found.status, found.reason, parts, sum(parts), version)
-
-
-def lines(card: RateCard, counted: Quantities) -> Iterator[Line]:
-    """The bill, bucket by bucket."""
-    row = card.row(counted.prompt_tokens)
-    for index, quantity in counted.counts:
-        rate = row[index]
-        billed = 1 if index in card.once else quantity
-        yield Line(BUCKETS[index], billed, rate, None if rate is None else billed * rate)
-    fee = row[_REQUEST]
-    if fee is not None and counted.counts:
-        yield Line(BUCKETS[_REQUEST], 1, fee, fee)
-
-
-def _cost(
-    found: Priced, status: Status, reason: str, parts: list[int | None] | list[int], total: int, ver: str
-) -> Cost:
+            parts[PART[index]] += quantity * rate
     fresh, read, write, output, tools = parts
-    return Cost(
-        status=status,
-        reason=reason,
-        total=total,
-        input=fresh,
-        cache_read=read,
-        cache_write=write,
-        output=output,
-        tools=tools,
-        model=found.model,
-        version=ver,
-        source=found.source,
+    cost = Cost(
+        found.status,
+        found.reason,
+        fresh + read + write + output + tools,
+        fresh,
+        read,
+        write,
+        output,
+        tools,
+        found.model,
+        version,
+        found.source,
+        billed,
+        row,
     )
+    if missing or counted.problems or counted.output_missing or card.guessed or found.windows:
+        return _doubtful(cost, found, card, counted, missing, minute)
+    return cost
+
+
+def _billed(card: RateCard, row: RateRow, counts: Counts) -> Counts:
+    """What is paid for: some requests once a call however many there were, and the call itself where it has a fee."""
+    paid = tuple((index, 1 if index in card.once else quantity) for index, quantity in counts)
+    return paid if row[_REQUEST] is None or not counts else (*paid, (_REQUEST, 1))
 
 
 def _doubtful(
-    found: Priced,
-    card: RateCard,
-    counted: Quantities,
-    parts: list[int],
-    missing: list[int],
-    minute: int | None,
-    version: str,
+    cost: Cost, found: Priced, card: RateCard, counted: Quantities, missing: list[int], minute: int | None
 ) -> Cost:
     """The same with what is not known of it taken out, and what is guessed said.
 
@@ -112,18 +94,15 @@ def _doubtful(
     guesses = [f"{BUCKETS[i]}_at_default_rate" for i, _ in counted.counts if i in card.guessed]
     if found.windows and minute is None:
         guesses.append("time_of_day_not_known")
-    known = {PART[index] for index, _ in counted.counts if index not in missing}
-    if parts[_TOOLS_PART]:
-        known.add(_TOOLS_PART)
-    lost = {PART[index] for index in missing} - known
+    lost = {PART[index] for index in missing} - {PART[index] for index, _ in cost.billed if index not in missing}
     if counted.output_missing and card.expects_output:
         gaps.append("output_missing")
         lost.add(_OUTPUT_PART)
     if "input_missing" in counted.problems:
         lost.add(_INPUT_PART)
     reason = ",".join(filter(None, (found.reason, *gaps, *guesses)))
-    if gaps and not any(parts):
-        return unknown(reason, version, found.model, found.source)
+    if gaps and not cost.total:
+        return unknown(reason, cost.version, found.model, found.source, cost.billed, cost.row)
     status: Status = "partial" if gaps else "fallback" if guesses and found.status != "override" else found.status
-    told = [None if i in lost else part for i, part in enumerate(parts)]
-    return _cost(found, status, reason, told, sum(parts), version)
+    not_known: dict[str, Any] = {part: None for i, part in enumerate(PARTS) if i in lost}
+    return cost._replace(status=status, reason=reason, **not_known)

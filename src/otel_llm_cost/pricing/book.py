@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from otel_llm_cost.record import Usage
 
-from .bill import Priced, Unpriced, bill, lines
+from .bill import Priced, Unpriced, bill
 from .buckets import quantities
 from .card import RateCard, compile_card
 from .catalogue import Catalogue, Model, Price
@@ -68,14 +67,8 @@ class PriceBook:
         return bill(found, counted, minute, self.version)
 
     def explain(self, provider: str, model: str, usage: Usage | None, at: date, context: Context = STANDARD) -> Cost:
-        """`price` with its lines: bucket, quantity, rate, amount."""
-        cost = self.price(provider, model, usage, at, context)
-        day, minute = _utc(at)
-        found = self._card(provider, model, day, context)
-        counted = quantities(usage) if isinstance(usage, Usage) else "no_usage"
-        if isinstance(found, Unpriced) or isinstance(counted, str):
-            return cost
-        return replace(cost, lines=tuple(lines(found.card_at(minute), counted)))
+        """As `price`."""
+        return self.price(provider, model, usage, at, context)
 
     def resolve(self, provider: str, model: str, at: date, context: Context = STANDARD) -> Priced | Unpriced:
         """The card that a call would be priced by, or why there is none."""

@@ -51,10 +51,14 @@ PART: Final = (0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4)
 _INPUT, _READ, _OUTPUT, _REASONING = (INDEX[n] for n in ("input", "cache_read", "output", "reasoning"))
 
 
-class Quantities(NamedTuple):
-    """What a bill is made of: (bucket index, quantity > 0) pairs, and the prompt's size that chooses the tier."""
+Counts = tuple[tuple[int, int], ...]
+"""(bucket index, quantity > 0) pairs."""
 
-    counts: tuple[tuple[int, int], ...]
+
+class Quantities(NamedTuple):
+    """What a bill is made of: what was used, and the prompt's size that chooses the tier."""
+
+    counts: Counts
     prompt_tokens: int
     problems: tuple[str, ...] = ()
     output_missing: bool = False
@@ -99,7 +103,7 @@ def quantities(usage: Usage) -> Quantities | str:
     return _in_full(usage)
 
 
-def _pairs(total_in: int, total_out: int, read: int, reasoning: int) -> tuple[tuple[int, int], ...]:
+def _pairs(total_in: int, total_out: int, read: int, reasoning: int) -> Counts:
     """The usual case, by hand: it is nearly every call."""
     fresh, text = total_in - read, total_out - reasoning
     if read or reasoning or not fresh or not text:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, NamedTuple
+
+from .buckets import BUCKETS, Counts
+from .card import RateRow
 
 Status = Literal["exact", "alias", "fallback", "override", "partial", "unknown"]
 
@@ -24,8 +27,7 @@ class Context:
 STANDARD = Context()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One bucket of a bill: `quantity` units at `rate` pico-dollars a unit.
 
     `rate` and `amount` are `None` where nobody published a rate.
@@ -37,13 +39,12 @@ class Line:
     amount: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(NamedTuple):
     """What a call cost, in integer pico-dollars (1e-12 USD).
 
-    `total` is the sum of the five parts.  A part is `None` where a quantity of it has no known rate and nothing
-    else of it is known either; all six are `None` when the status is `unknown`.  `reason` says in short
-    snake_case words, separated by commas, why the status is not `exact`.
+    `total` is the sum of the five parts, and of quantity × rate over `lines`.  A part is `None` where a quantity of it
+    has no known rate and nothing else of it is known either; all six are `None` when the status is `unknown`.
+    `reason` says in short snake_case words, separated by commas, why the status is not `exact`.
 
     exact: the vendor's own name of the model, at its listed price.  alias: another spelling of that name.
     fallback: a guess from a near relative (dated suffix removed, base of a fine-tuned model, tier not listed).
@@ -52,7 +53,7 @@ class Cost:
     """
 
     status: Status
-    reason: str = ""
+    reason: str
     total: int | None
     input: int | None
     cache_read: int | None
@@ -62,23 +63,32 @@ class Cost:
     model: str = ""
     version: str = ""
     source: str = ""
-    lines: tuple[Line, ...] = ()
-    """Filled by `PriceBook.explain` only: the hot path does not pay for them."""
+    billed: Counts = ()
+    """Units that are billed, by index of their bucket."""
+    row: RateRow = ()
+    """What a unit of each bucket costs, in the order of BUCKETS; empty where nobody knows."""
+    other_models: int | None = None
+    """What other models did for the answer, a part of `tools` with rates of its own."""
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The bill, bucket by bucket."""
+        told = [_line(index, quantity, self.row[index] if self.row else None) for index, quantity in self.billed]
+        if self.other_models is not None:
+            told.append(Line(OTHER_MODELS, 1, self.other_models, self.other_models))
+        return tuple(told)
 
 
-def unknown(reason: str, version: str, model: str = "", source: str = "", lines: tuple[Line, ...] = ()) -> Cost:
+OTHER_MODELS: Final = "other_models"
+"""The line of `Cost.other_models`."""
+
+
+def _line(index: int, quantity: int, rate: int | None) -> Line:
+    return Line(BUCKETS[index], quantity, rate, None if rate is None else quantity * rate)
+
+
+def unknown(
+    reason: str, version: str, model: str = "", source: str = "", billed: Counts = (), row: RateRow = ()
+) -> Cost:
     """A call that has no price, and why.  Unknown is not zero."""
-    return Cost(
-        status="unknown",
-        reason=reason,
-        total=None,
-        input=None,
-        cache_read=None,
-        cache_write=None,
-        output=None,
-        tools=None,
-        model=model,
-        version=version,
-        source=source,
-        lines=lines,
-    )
+    return Cost("unknown", reason, None, None, None, None, None, None, model, version, source, billed, row)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from otel_llm_cost.record import Call, Request
 
@@ -33,23 +33,6 @@ from .decode import Arrived
 from .rows import LONGEST_TEXT
 from .tellings import FIRST_HAND, OURS, Recent, Tellings, ends
 
-RECALL: Final = """
-SELECT trace_id, span_id, parent_span_id, provider, response_id, counted,
-    price_reason NOT IN ('bad_usage', 'no_usage', 'failed')
-        AND (operation != 'fetch_response' OR counted) AS carries_usage
-FROM llm_calls
-WHERE received_at >= (SELECT max(received_at) FROM llm_calls) - INTERVAL 1 HOUR
-ORDER BY received_at DESC
-LIMIT {size:UInt32}
-"""
-"""What was stored last, newest first; the hour keeps a large table from being read as a whole."""
-
-BILLED: Final = """
-SELECT DISTINCT provider, response_id FROM llm_calls
-WHERE response_id IN {ids:Array(String)} AND counted AND price_reason NOT IN ('bad_usage', 'no_usage', 'failed')
-"""
-"""Which of these responses have been billed, whenever that was; the table has an index on them."""
-_EVER: Final = 1 << 63
 _FREE: Final = frozenset({"count_tokens", "moderation"})
 
 
@@ -153,6 +136,10 @@ class Window:
         self._responses = Recent(size)
         self._tellings = Tellings(size)
 
+    def strangers(self, calls: Iterable[Arrived]) -> list[Arrived]:
+        """Those that are not known to be stored."""
+        return [call for call in calls if call.key not in self._spans.keys]
+
     def judge(self, calls: Sequence[Arrived]) -> Judged:
         """Drop what was seen, set aside what is billed already.  Changes nothing: see `remember`."""
         fresh: dict[bytes, Arrived] = {}
@@ -186,21 +173,6 @@ class Window:
         covers |= {call.key: ends(call) for call in billed}
         self._open_until.put(covers)
         self._tellings.add(billed)
-
-    def recall(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Take note of what `RECALL` found in a store: it was stored by an earlier process."""
-        oldest_first = rows[::-1]
-        billed = [row for row in oldest_first if row["carries_usage"]]
-        self._spans.add(row["trace_id"] + row["span_id"] for row in oldest_first)
-        self._parents.add(row["trace_id"] + row["parent_span_id"] for row in billed if any(row["parent_span_id"]))
-        self._open_until.put({row["trace_id"] + row["span_id"]: _EVER for row in billed if row["counted"]})
-        self._responses.add(
-            (row["provider"], row["response_id"]) for row in billed if row["counted"] and row["response_id"]
-        )
-
-    def remember_billed(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take note of responses that `BILLED` found."""
-        self._responses.add((row["provider"], row["response_id"]) for row in rows)
 
     def _reason(self, call: Arrived, batch: _Batch) -> str:
         operation = call.call.request.operation

@@ -79,7 +79,7 @@ def _tags(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
     return {_text(name): _text(value) for name, value in pairs[:MOST_TAGS]}
 
 
-_COUNTS_WITH_A_COLUMN: Final = {
+COUNTS_WITH_A_COLUMN: Final = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
     "cache_read_tokens": "cache_read_input_tokens",
@@ -96,7 +96,7 @@ _COUNTS_WITH_A_COLUMN: Final = {
 """Column → field of `Usage`; the counts of the other fields are in the column `usage_other`."""
 _NOT_COUNTS: Final = frozenset({"estimated", "estimated_counts"})
 _OTHER_COUNTS: Final = tuple(
-    name for name in Usage._fields if name not in {*_COUNTS_WITH_A_COLUMN.values(), *_NOT_COUNTS}
+    name for name in Usage._fields if name not in {*COUNTS_WITH_A_COLUMN.values(), *_NOT_COUNTS}
 )
 _other_counts = attrgetter(*_OTHER_COUNTS)
 _NO_OTHER: Final = (None,) * len(_OTHER_COUNTS)
@@ -122,6 +122,25 @@ def _rates(cost: Cost) -> dict[str, int]:
     rates = {BUCKETS[index]: rate for index, _ in cost.billed if row and (rate := row[index]) is not None}
     return rates if cost.other_models is None else {**rates, OTHER_MODELS: cost.other_models}
 
+
+_BILL: Final[dict[str, Callable[[PricedCall], Any]]] = {
+    "cost": lambda p: p.cost.total,
+    "cost_input": lambda p: p.cost.input,
+    "cost_cache_read": lambda p: p.cost.cache_read,
+    "cost_cache_write": lambda p: p.cost.cache_write,
+    "cost_output": lambda p: p.cost.output,
+    "cost_tools": lambda p: p.cost.tools,
+    "quantities": lambda p: _quantities(p.cost),
+    "rates": lambda p: _rates(p.cost),
+}
+_PRICE: Final[dict[str, Callable[[PricedCall], Any]]] = {
+    "price_status": lambda p: p.cost.status,
+    "price_reason": lambda p: p.cost.reason,
+    "price_model": lambda p: _text(p.cost.model),
+    "price_version": lambda p: p.cost.version,
+}
+PRICED: Final = _BILL | _PRICE
+"""The columns that prices decide, and nothing else does."""
 
 COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
     "project": lambda p: _text(p.arrived.call.tags.project),
@@ -157,24 +176,14 @@ COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
     "prompt_version": lambda p: _text(p.arrived.call.request.prompt_version),
     "prompt_fingerprint": lambda p: _text(p.arrived.call.request.prompt_fingerprint),
     "tags": lambda p: _tags(p.arrived.call.tags.extra),
-    **{column: _count(field) for column, field in _COUNTS_WITH_A_COLUMN.items()},
+    **{column: _count(field) for column, field in COUNTS_WITH_A_COLUMN.items()},
     "usage_other": lambda p: _usage_other(p.usage),
     "asides": lambda p: encode_asides(p.arrived.call.response.asides or ()),
     "usage_estimated": lambda p: bool(p.usage.estimated),
     "estimated_counts": lambda p: [_text(name) for name in (p.usage.estimated_counts or ())[:MOST_LINES]],
-    "cost": lambda p: p.cost.total,
-    "cost_input": lambda p: p.cost.input,
-    "cost_cache_read": lambda p: p.cost.cache_read,
-    "cost_cache_write": lambda p: p.cost.cache_write,
-    "cost_output": lambda p: p.cost.output,
-    "cost_tools": lambda p: p.cost.tools,
-    "quantities": lambda p: _quantities(p.cost),
-    "rates": lambda p: _rates(p.cost),
+    **_BILL,
     "stated_cost": lambda p: _stated(p.arrived.call.response.stated_cost),
-    "price_status": lambda p: p.cost.status,
-    "price_reason": lambda p: p.cost.reason,
-    "price_model": lambda p: _text(p.cost.model),
-    "price_version": lambda p: p.cost.version,
+    **_PRICE,
     "repriced_at": lambda _: None,
     "counted": lambda p: not p.set_aside,
     "counted_reason": lambda p: p.set_aside,

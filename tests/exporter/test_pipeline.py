@@ -17,7 +17,8 @@ import pytest
 from otel_llm_cost.pricing import Cost, PriceBook
 from otel_llm_cost_exporter.decode import MOST_SPANS, Arrived, decode
 from otel_llm_cost_exporter.dedupe import Window
-from otel_llm_cost_exporter.pipeline import Pipeline, price
+from otel_llm_cost_exporter.costing import price
+from otel_llm_cost_exporter.pipeline import Pipeline
 from otel_llm_cost_exporter.price_data import load_book
 from otel_llm_cost_exporter.receive.ingest import Ingest
 from otel_llm_cost_exporter.rows import LONGEST_TEXT

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from otel_llm_cost_exporter.store import Store
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 _MOST_DAYS: Final = 36_500
 
 
@@ -42,8 +42,8 @@ class By(StrEnum):
 def report(
     store: StoreOption = DEFAULT_STORE,
     by: Annotated[list[By] | None, typer.Option("--by", help="Repeat for several.  [default: all but project]")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=_FORMATS, help="First moment, in UTC.")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=_FORMATS, help="First moment no longer in, in UTC.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=FORMATS, help="First moment, in UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=FORMATS, help="First moment no longer in, in UTC.")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=_MOST_DAYS, help="The last N days instead of --since.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -9,7 +9,7 @@ An insert carries a token, and the same token with the same rows is stored once,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from .columns import scaled
-from .connect import Handles, Target, connect, disconnect, explain, parse
+from .connect import Handles, Target, connect, disconnect, explain, local_source, parse
 from .errors import StoreError, StoreHeld
 from .migrations import APPLIED, TABLE, Applied, apply, packaged, pending
 
@@ -30,6 +30,7 @@ _INSERT_SETTINGS = {
     "async_insert": "0",
     "max_partitions_per_insert_block": "1000",
 }
+_BLOCK = "20000"
 # what the driver lets through beside its own errors: transport, and values that do not fit a column
 _DRIVER_FAULTS = (ClickHouseError, OSError, ValueError, TypeError, OverflowError, AttributeError)
 
@@ -119,6 +120,27 @@ class Store:
             raise explain(self._target, "a query", error) from error
         return [dict(zip(result.column_names, map(_in_utc, row), strict=True)) for row in result.result_rows]
 
+    def stream(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Iterator[list[dict[str, Any]]]:
+        """As `query`, a block of rows at a time; no other query can be asked until it is at its end or closed."""
+        settings = {"max_block_size": _BLOCK}
+        try:
+            blocks = self._handles.read.query_row_block_stream(
+                sql, parameters=dict(parameters or {}), settings=settings
+            )
+            with blocks:
+                names = getattr(blocks.source, "column_names", ())
+                for block in blocks:
+                    yield [dict(zip(names, map(_in_utc, row), strict=True)) for row in block]
+        except _DRIVER_FAULTS as error:
+            raise explain(self._target, "a query", error) from error
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that gives nothing.
+
+        `{local_source}` in it becomes what a dictionary's SOURCE(CLICKHOUSE(…)) needs to read this very database.
+        """
+        self._command(sql, parameters or {}, "a statement")
+
     def ping(self) -> None:
         """Run a query on the calls table; StoreError if the store does not answer or has no such table."""
         self.query("SELECT 1 FROM llm_calls LIMIT 0")
@@ -137,11 +159,12 @@ class Store:
     ) -> None:
         self.close()
 
-    def _command(self, sql: str, parameters: Mapping[str, Any]) -> None:
+    def _command(self, sql: str, parameters: Mapping[str, Any], doing: str = "a migration") -> None:
+        sql = sql.replace("{local_source}", local_source(self._target))
         try:
             self._handles.write.command(sql, parameters=dict(parameters))
         except _DRIVER_FAULTS as error:
-            raise explain(self._target, "a migration", error) from error
+            raise explain(self._target, doing, error) from error
 
     def _applied(self) -> dict[str, Applied]:
         if not self.query("EXISTS TABLE schema_migrations")[0]["result"]:

@@ -40,7 +40,9 @@ class Target:
     embedded: bool
     path: Path | None = None
     database: str = ""
-    dsn: str = ""
+    dsn: str = field(default="", repr=False)
+    user: str = ""
+    password: str = field(default="", repr=False)
     engine: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,7 +79,22 @@ def parse(dsn: str) -> Target:
         embedded=False,
         database=unquote(parts.path.strip("/")),
         dsn=urlunsplit(("clickhouse", parts.netloc, "", query, "")),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
     )
+
+
+def local_source(target: Target) -> str:
+    """What a dictionary of a server needs to read a table of that server: it logs in like anybody else."""
+    said = {"DB": target.database or "default"}
+    if target.user:
+        said |= {"USER": target.user, "PASSWORD": target.password}
+    return " ".join(f"{name} {_quoted(value)}" for name, value in said.items())
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _checked_port(parts: SplitResult) -> int | None:
@@ -209,8 +226,11 @@ def explain(target: Target, doing: str, error: Exception) -> StoreError:
     """A failure of the driver on an open store, as ours."""
     code = getattr(error, "code", None)
     unencodable = isinstance(error, (DataError, ValueError, TypeError, OverflowError, AttributeError))
+    told = brief(error)
+    if target.password:
+        told = told.replace(target.password, "…")
     return StoreError(
-        f"{doing} failed on {target.shown}: {brief(error)}",
+        f"{doing} failed on {target.shown}: {told}",
         rows_at_fault=unencodable if code is None else code in _BAD_ROWS,
     )
 

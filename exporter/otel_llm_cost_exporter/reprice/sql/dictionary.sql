@@ -1,0 +1,32 @@
+-- The corrections of one chunk by call, for the mutation to look up.  Ids as hex: a dictionary has no FixedString.
+CREATE OR REPLACE DICTIONARY reprice_corrections
+(
+    trace String,
+    span String,
+    cost Nullable(Decimal(18, 12)),
+    cost_input Nullable(Decimal(18, 12)),
+    cost_cache_read Nullable(Decimal(18, 12)),
+    cost_cache_write Nullable(Decimal(18, 12)),
+    cost_output Nullable(Decimal(18, 12)),
+    cost_tools Nullable(Decimal(18, 12)),
+    quantity_names Array(String),
+    quantity_values Array(UInt64),
+    rate_names Array(String),
+    rate_values Array(UInt64),
+    price_status String,
+    price_reason String,
+    price_model String,
+    price_version String
+)
+PRIMARY KEY trace, span
+SOURCE(CLICKHOUSE({local_source} QUERY '
+    SELECT hex(trace_id) AS trace, hex(span_id) AS span,
+        cost, cost_input, cost_cache_read, cost_cache_write, cost_output, cost_tools,
+        mapKeys(quantities) AS quantity_names, mapValues(quantities) AS quantity_values,
+        mapKeys(rates) AS rate_names, mapValues(rates) AS rate_values,
+        price_status, price_reason, price_model, price_version
+    FROM price_corrections
+    WHERE run = toUUID(''{run}'')
+        AND ts BETWEEN fromUnixTimestamp64Nano({first_ns}) AND fromUnixTimestamp64Nano({last_ns})'))
+LIFETIME(0)
+LAYOUT(COMPLEX_KEY_HASHED())

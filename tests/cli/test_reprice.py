@@ -41,7 +41,7 @@ def cost(dsn: str) -> tuple[str, str]:
     """What rows and rollup say."""
     with Store.open(dsn, migrate=False) as store:
         (row,) = store.query(
-            "SELECT toString(sum(cost)) AS raw, (SELECT toString(sum(cost)) FROM cost_hourly) AS rollup FROM llm_calls"
+            "SELECT toString(sum(ifNull(c.cost, 0))) AS raw, (SELECT toString(sum(cost)) FROM cost_hourly) AS rollup FROM llm_calls c"
         )
     return row["raw"], row["rollup"]
 

@@ -48,7 +48,7 @@ def reprice(
     if history:
         with open_existing(store) as opened:
             before = runs(opened)
-        emit(before, as_json, lambda: _history_table(before))
+        emit(before, as_json, lambda: _history_lines(before))
         return
     selection = Selection(*_period(since, until), provider, model)
     with open_existing(store) as opened:
@@ -144,18 +144,12 @@ def _done_text(done: Outcome | None, unfinished: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _history_table(runs: Sequence[Mapping[str, Any]]) -> RenderableType:
-    if not runs:
-        return "No call was ever priced again."
-    table = _table("run", "begun (UTC)", "from", "to", "provider", "model", "calls", "prices", "")
-    for row in runs:
-        period = (f"{row[name]:%Y-%m-%d %H:%M}" for name in ("begun_at", "since", "until"))
-        words = (
-            row["provider"],
-            row["model"],
-            f"{row['calls']:,}",
-            row["price_version"],
-            "" if row["done"] else "broke off",
-        )
-        table.add_row(str(row["run"]), *period, *map(escape, words))
-    return table
+def _history_lines(runs: Sequence[Mapping[str, Any]]) -> RenderableType:
+    return Group(*(escape(_run(row)) for row in runs)) if runs else "No call was ever priced again."
+
+
+def _run(row: Mapping[str, Any]) -> str:
+    begun, since, until = (f"{row[name]:%Y-%m-%d %H:%M}" for name in ("begun_at", "since", "until"))
+    what = " ".join(filter(None, (row["provider"], row["model"]))) or "all calls"
+    state = "" if row["done"] else ", BROKE OFF: the next `reprice` finishes it"
+    return f"{begun}  {row['calls']:,} corrected of {what} from {since} to {until} by {row['price_version']}{state}"

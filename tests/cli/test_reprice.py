@@ -40,10 +40,9 @@ def prices(tmp_path: Path) -> str:
 def cost(dsn: str) -> tuple[str, str]:
     """What rows and rollup say."""
     with Store.open(dsn, migrate=False) as store:
-        (row,) = store.query(
-            "SELECT toString(sum(ifNull(c.cost, 0))) AS raw, (SELECT toString(sum(cost)) FROM cost_hourly) AS rollup FROM llm_calls c"
-        )
-    return row["raw"], row["rollup"]
+        (raw,) = store.query("SELECT toString(sum(ifNull(c.cost, 0))) AS cost FROM llm_calls AS c")
+        (rollup,) = store.query("SELECT toString(sum(cost)) AS cost FROM cost_hourly")
+    return raw["cost"], rollup["cost"]
 
 
 def test_the_difference_is_shown_and_nothing_changes_without_a_yes(runner: CliRunner, dsn: str, prices: str) -> None:

@@ -21,7 +21,9 @@ _COMMANDS: Final = (
     ("serve", "serve", "Receive OpenTelemetry spans, price them, store them."),
     ("migrate", "serve", "Bring the store's tables up to date."),
     ("report", "report", "What the calls cost, by model, feature, provider, day."),
+    ("explain", "explain", "Why a stored call cost what it did, bucket by bucket."),
     ("reprice", "reprice", "Price the calls of a period again; old figures are kept."),
+    ("reconcile", "reconcile", "Our figures beside a provider's usage or cost export."),
     ("doctor", "doctor", "What is installed and connected, and what to do about the rest."),
 )
 """Name, module of this package that has a function of that name, and what stands in for it if that cannot load."""

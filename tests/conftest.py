@@ -9,9 +9,11 @@ from otel_llm_cost.quiet import STRICT
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in ("OTEL_LLM_COST_STORE", "OTEL_LLM_COST_PRICES", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):  # not the prices of whoever runs the tests
+        monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / "nobody"))
     monkeypatch.setenv(STRICT, "1")
 
 

@@ -38,11 +38,12 @@ class Shown:
     source: str
     rates: list[Rate]
     known: list[dict[str, Any]]
+    files: list[dict[str, Any]]
 
 
 def list_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Rows of one shape."""
-    return _table(rows[0], (map(str, row.values()) for row in rows))
+    return table(rows[0], (map(str, row.values()) for row in rows))
 
 
 def shown_table(shown: Shown) -> RenderableType:
@@ -50,13 +51,13 @@ def shown_table(shown: Shown) -> RenderableType:
     title = f"{shown.provider} {shown.model} on {shown.date} ({shown.status}{', ' * bool(shown.reason)}{shown.reason})"
     starts = sorted({start for rate in shown.rates for start in rate.above})
     beyond = [f"above {start:,}" for start in starts]
-    rates = _table(
+    rates = table(
         ("bucket", "USD", *beyond, "per"),
         ((rate.bucket, rate.usd, *(rate.above.get(start, "") for start in starts), rate.per) for rate in shown.rates),
         title=title,
         right=("USD", *beyond),
     )
-    known = _table(("from", "to", "for", "says", "by"), map(_fact, shown.known), title="all that is known")
+    known = table(("from", "to", "for", "says", "by"), map(_fact, shown.known), title="all that is known")
     return Group(rates, known, escape(f"prices {shown.version}; {shown.source}\n"))
 
 
@@ -73,34 +74,46 @@ def bill_table(told: Mapping[str, Any]) -> RenderableType:
         (line["bucket"], f"{line['quantity']:,}", line["usd"] or "?", line["per"], line["amount_usd"] or "?")
         for line in told["lines"]
     ]
-    table = _table(
+    bill = table(
         ("bucket", "quantity", "USD", "per", "= USD"),
         lines,
         title=f"{told['provider']} {told['model']} on {told['date']}",
         right=("quantity", "USD", "= USD"),
     )
-    table.add_section()
-    table.add_row("total", "", "", "", told["total_usd"] or "unknown")
+    bill.add_section()
+    bill.add_row("total", "", "", "", told["total_usd"] or "unknown")
     status = told["status"] + (f": {told['reason']}" if told["reason"] else "")
     priced_as = f"priced as {told['price_model']}; " if told["price_model"] else ""
-    return Group(table, escape(f"{status}; {priced_as}prices {told['version']}"), escape(told["source"]))
+    why = [layers_table(told["layers"])] if told.get("layers") else []
+    return Group(bill, escape(f"{status}; {priced_as}prices {told['version']}"), escape(told["source"]), *why)
 
 
-def state_table(state: Mapping[str, Any]) -> RenderableType:
-    """Which price data is in use."""
-    rows = ((name.replace("_", " "), _text(value) or "not installed") for name, value in state.items())
-    return _table(("what", "version"), rows, title="price data")
+def layers_table(layers: Iterable[Mapping[str, Any]]) -> RenderableType:
+    """What set each rate, from the data upwards."""
+    rows = (
+        (layer["by"], layer["what"], change["bucket"], change["old"] or "", change["new"] or "", layer["source"])
+        for layer in layers
+        for change in layer["changed"] or [{"bucket": "", "old": "", "new": ""}]
+    )
+    return table(("by", "what", "bucket", "was", "is", "source"), rows, title="why: every layer that was applied")
 
 
-def _table(
+def files_lines(files: Iterable[Mapping[str, Any]]) -> RenderableType:
+    """The files in force."""
+    rows = ((file["what"], _text(file["path"]), file["says"]) for file in files)
+    return table(("in force", "file", "says"), rows, title="files in force, each over those before it")
+
+
+def table(
     columns: Iterable[str], rows: Iterable[Iterable[str]], *, title: str = "", right: Iterable[str] = ()
 ) -> Table:
-    table = Table(title=escape(title) or None, title_justify="left", header_style="bold")
+    """A table whose cells are shown as they are, whatever brackets they have."""
+    made = Table(title=escape(title) or None, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(escape(column), justify="right" if column in right else "left", overflow="fold")
+        made.add_column(escape(column), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row))
-    return table
+        made.add_row(*map(escape, row))
+    return made
 
 
 def _text(value: object) -> str:

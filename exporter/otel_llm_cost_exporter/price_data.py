@@ -1,11 +1,15 @@
-"""The price data: made from the PyPI package genai-prices, kept in the repository, laid over by the user.
+"""Which prices are in force: the newest data there is, laid over by the overlay files.
 
     python -m otel_llm_cost_exporter.price_data            write the packaged file from the installed genai-prices
     python -m otel_llm_cost_exporter.price_data --check    exit 1, with a summary, if that would change it
 
-The file's bytes depend on nothing but the installed package, so that a build can make it again and compare.
-`load_book` is what the exporter prices with: the packaged data or a newer installed genai-prices, under the overlay
-that the environment variable OTEL_LLM_COST_PRICES names.
+The data is the newest of three: the packaged file, the file that `otel-llm-cost prices update` wrote, an installed
+genai-prices.  Of two as new the earlier named is used.  `load_book` is what everything here prices with.
+
+A damaged updated file is an error and not passed over: whoever ran the update means its prices, and to use others
+with no more than a line in a log would put wrong costs into the store.  One that another version of this package
+wrote, in a shape not understood here, is left aside with a warning: it is what an upgrade of the package leaves
+behind, and brings newer data itself.
 """
 
 from __future__ import annotations
@@ -17,70 +21,86 @@ import lzma
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
-from decimal import ROUND_HALF_EVEN
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import otel_llm_cost.pricing
 from otel_llm_cost.pricing import Overlay, PriceBook
-from otel_llm_cost.pricing.buckets import FEES
 from otel_llm_cost.pricing.catalogue import DATA_FILE, SCHEMA, Catalogue
-from otel_llm_cost.pricing.money import PER_MILLION, PER_THOUSAND
 
-PACKAGE: Final = "genai-prices"
-ENVIRONMENT: Final = "OTEL_LLM_COST_PRICES"
+from .price_convert import PACKAGE, convert, encode, installed
+from .price_files import ENVIRONMENT, OverlayFile, PriceFileError, is_there, overlay_files, read_overlay, xdg_folder
+
+__all__ = [
+    "ENVIRONMENT",
+    "PACKAGE",
+    "Prices",
+    "convert",
+    "encode",
+    "installed",
+    "installed_if_newer",
+    "load_book",
+    "load_prices",
+    "main",
+    "packaged_file",
+    "read_data",
+    "read_overlay",
+    "updated_data",
+    "updated_file",
+]
 
 _log = logging.getLogger(__name__)
 
-_BUCKETS: Final = {
-    "input_mtok": "input",
-    "input_audio_mtok": "input_audio",
-    "input_image_mtok": "input_image",
-    "cache_read_mtok": "cache_read",
-    "cache_audio_read_mtok": "cache_read_audio",
-    "cache_image_read_mtok": "cache_read_image",
-    "cache_write_mtok": "cache_write",
-    "cache_write_5m_mtok": "cache_write_5m",
-    "cache_write_1h_mtok": "cache_write_1h",
-    "output_mtok": "output",
-    "output_reasoning_mtok": "reasoning",
-    "output_audio_mtok": "output_audio",
-    "output_image_mtok": "output_image",
-    "requests_kcount": "request",
-    "web_searches_kcount": "web_search",
-    "storage_searches_kcount": "file_search",
-    "code_executions_kcount": "code_execution",
-}
-"""Prices of the package that a `Usage` has quantities for, by bucket; hours, pages and characters are left out."""
-
-_OPERATORS: Final = {"equals": "=", "starts_with": "^", "ends_with": "$", "contains": "*", "regex": "~"}
-_CHECKED: Final = re.compile(r"(?:verified|checked|listed)[^.;]{0,40}? on (20\d\d-\d\d-\d\d)")
+_UPDATE: Final = "Run otel-llm-cost prices update --download, or delete the file."
 
 
-def convert() -> dict[str, Any]:
-    """The installed package's data in the shape that `catalogue` describes.
+class Prices(NamedTuple):
+    """Everything that a price may come from: the data, and in rising rank what lies over it."""
 
-    Raises PackageNotFoundError (an ImportError) if it is not installed.
+    catalogue: Catalogue
+    overlays: tuple[Overlay, ...]
+    files: tuple[OverlayFile, ...] = ()
+    data: str = "packaged"
+    """Which data it is: packaged, updated or installed."""
+
+    def book(self) -> PriceBook:
+        return PriceBook(self.catalogue, self.overlays)
+
+
+def load_book(
+    overlay: Path | None = None, environ: Mapping[str, str] = os.environ, directory: Path | None = None
+) -> PriceBook:
+    """The prices in force for a process in `directory` (the working directory), under one more overlay if given.
+
+    Raises PriceFileError, a ValueError, naming file, line, field and remedy if any file cannot be used.
     """
-    version = installed_version(PACKAGE)
-    from genai_prices.data import providers  # noqa: PLC0415  # 0.7 s, and an optional dependency
-
-    return {
-        "schema": SCHEMA,
-        "source": f"{PACKAGE} {version}",
-        "date": max(_days_checked(providers)),
-        "providers": {provider.id: _provider(provider) for provider in providers},
-    }
+    return load_prices(overlay, environ, directory).book()
 
 
-def encode(raw: Mapping[str, Any]) -> bytes:
-    """The same bytes for the same data, on any machine."""
-    text = json.dumps(raw, sort_keys=False, separators=(",", ":"), ensure_ascii=False)
-    return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, preset=9 | lzma.PRESET_EXTREME)
+def load_prices(
+    overlay: Path | None = None, environ: Mapping[str, str] = os.environ, directory: Path | None = None
+) -> Prices:
+    """As `load_book`, with what the book is made of."""
+    which, catalogue = newest_data(environ)
+    files = overlay_files(overlay, environ, directory)
+    for file in files:
+        _log.info("prices: %s overlay %s", file.origin, file.path)
+    overlays = (Overlay.vendored(), *(read_overlay(file.path, file.origin) for file in files))
+    return Prices(catalogue, overlays, files, which)
+
+
+def newest_data(environ: Mapping[str, str] = os.environ) -> tuple[str, Catalogue]:
+    """Which data is the newest, and the data."""
+    which, best = "packaged", Catalogue.vendored()
+    if (updated := updated_data(environ)) and newer(updated.source, best.source):
+        which, best = "updated", updated
+    if installed_if_newer(best.source):
+        which, best = "installed", Catalogue.decode(convert())
+    if which != "packaged":
+        _log.info("prices: the %s data, %s, is newer than what is packaged and is used", which, best.source)
+    return which, best
 
 
 def packaged_file() -> Path:
@@ -88,110 +108,50 @@ def packaged_file() -> Path:
     return Path(otel_llm_cost.pricing.__file__).parent / "data" / DATA_FILE
 
 
-def load_book(overlay: Path | None = None, environ: Mapping[str, str] = os.environ) -> PriceBook:
-    """The prices to use now: the newer of packaged and installed, under the user's overlay if there is one.
-
-    Raises OSError if the overlay cannot be read, ValueError naming entry and field if it is malformed.
-    """
-    book = PriceBook.vendored()
-    newer = installed_if_newer(book.source)
-    if newer is not None:
-        _log.info("prices: %s %s is newer than the packaged %s and is used", PACKAGE, newer, book.source)
-        book = PriceBook(Catalogue.decode(convert()), (Overlay.vendored(),))
-    path = overlay or (Path(environ[ENVIRONMENT]) if environ.get(ENVIRONMENT) else None)
-    return book if path is None else book.with_overlay(read_overlay(path))
+def updated_file(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Where `prices update` writes: $XDG_DATA_HOME/otel-llm-cost, ~/.local/share without the variable."""
+    folder = xdg_folder(environ, "XDG_DATA_HOME", ".local/share")
+    return folder and folder / DATA_FILE
 
 
-def read_overlay(path: Path, origin: str = "user") -> Overlay:
-    """An overlay from its file.  Raises OSError, or ValueError naming the file, the entry and the field."""
-    try:
-        return Overlay.decode(json.loads(path.read_bytes()), origin)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def installed() -> str | None:
-    """The version of the installed genai-prices."""
-    try:
-        return installed_version(PACKAGE)
-    except PackageNotFoundError:
+def updated_data(environ: Mapping[str, str] = os.environ) -> Catalogue | None:
+    """What `prices update` wrote, if it is understood.  Raises PriceFileError if it is damaged."""
+    path = updated_file(environ)
+    if path is None or not is_there(path):
         return None
+    raw = read_data(path)
+    if raw.get("schema") != SCHEMA:
+        _log.warning("%s is of schema %s, not %s, and is left aside. %s", path, raw.get("schema"), SCHEMA, _UPDATE)
+        return None
+    return Catalogue.decode(raw)
 
 
-def installed_if_newer(packaged_source: str) -> str | None:
-    """The installed version, if it is above the one that the packaged data was made from."""
+def read_data(path: Path) -> dict[str, Any]:
+    """A data file in its JSON shape, of whatever schema.  Raises PriceFileError if it is none or is damaged."""
+    try:
+        raw = json.loads(lzma.decompress(path.read_bytes()))
+    except OSError as error:
+        raise PriceFileError(f"{path}: {error.strerror or error}.") from error
+    except (lzma.LZMAError, ValueError, EOFError) as error:
+        raise PriceFileError(f"{path} is damaged or holds no price data ({error}). {_UPDATE}") from error
+    if not isinstance(raw, dict) or "schema" not in raw:
+        raise PriceFileError(f"{path} holds no price data. {_UPDATE}")
+    return raw
+
+
+def installed_if_newer(source: str) -> str | None:
+    """The installed version, if it is above the one that data was made from ("genai-prices 0.2.3")."""
     here = installed()
-    return here if here is not None and _order(here) > _order(packaged_source.rpartition(" ")[2]) else None
+    return here if here is not None and newer(here, source) else None
 
 
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:4])
+def newer(source: str, other: str) -> bool:
+    """Whether data was made from a later version than other data."""
+    return _order(source) > _order(other)
 
 
-def _days_checked(providers: Any) -> Iterator[str]:
-    """The days on which the package's authors say that they looked a price up."""
-    yield "2020-01-01"
-    for provider in providers:
-        for thing in (provider, *provider.models):
-            yield from _CHECKED.findall(thing.price_comments or "")
-
-
-def _provider(provider: Any) -> dict[str, Any]:
-    return {"fallback": list(provider.fallback_model_providers or ()), "models": [_model(m) for m in provider.models]}
-
-
-def _model(model: Any) -> list[Any]:
-    prices = model.prices if isinstance(model.prices, list) else [None]
-    clause = _clause(model.match)
-    return [
-        model.id,
-        None if clause == ["=", model.id] else clause,
-        [[None, _rates(model.prices)] if p is None else [_when(p.constraint), _rates(p.prices)] for p in prices],
-        [_variant(v) for v in model.price_variants or () if _rates(v.prices)],
-    ]
-
-
-def _variant(variant: Any) -> list[Any]:
-    context = {"batch" if key == "processing" else key: value for key, value in variant.when.items()}
-    if context.get("batch") == "batch":
-        context["batch"] = "true"
-    return [context, _when(variant.constraint), _rates(variant.prices)]
-
-
-def _clause(clause: Any) -> list[Any]:
-    for joiner, operator in (("or_", "|"), ("and_", "&")):
-        if hasattr(clause, joiner):
-            return [operator, *(_clause(part) for part in getattr(clause, joiner))]
-    (name, operand), *rest = vars(clause).items()
-    if rest or name not in _OPERATORS:
-        raise ValueError(f"{PACKAGE} has a clause that is not understood: {clause!r}; extend price_data._OPERATORS")
-    return [_OPERATORS[name], operand]
-
-
-def _when(constraint: Any) -> str | None:
-    if constraint is None:
-        return None
-    if hasattr(constraint, "start_date"):
-        return str(constraint.start_date.isoformat())
-    if constraint.start_time.utcoffset() or constraint.end_time.utcoffset():
-        raise ValueError(f"{PACKAGE} has a daily interval that is not in UTC: {constraint!r}; convert it in _when")
-    return f"{constraint.start_time:%H:%M}-{constraint.end_time:%H:%M}"
-
-
-def _rates(prices: Any) -> dict[str, Any]:
-    known = {_BUCKETS[key]: price for key, price in vars(prices).items() if key in _BUCKETS and price is not None}
-    return {b: _rate(price, PER_THOUSAND if b in FEES else PER_MILLION) for b, price in sorted(known.items())}
-
-
-def _rate(price: Any, shift: int) -> int | list[int]:
-    if not hasattr(price, "tiers"):
-        return _pico(price, shift)
-    return [_pico(price.base, shift), *(n for tier in price.tiers for n in (tier.start, _pico(tier.price, shift)))]
-
-
-def _pico(price: Any, shift: int) -> int:
-    """Decimal USD → whole pico-dollars a unit; some prices of the package are shadows of floats, hence rounded."""
-    return int(price.scaleb(shift).to_integral_value(ROUND_HALF_EVEN))
+def _order(source: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", source.rpartition(" ")[2])[:4])
 
 
 def summary(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 from otel_llm_cost.pricing import Context, PriceBook
 from otel_llm_cost.pricing.catalogue import Catalogue
 from otel_llm_cost.record import Usage
-from otel_llm_cost_exporter import price_data
+from otel_llm_cost_exporter import price_convert, price_data
 
 genai_prices = pytest.importorskip("genai_prices")
 
@@ -51,7 +51,7 @@ def test_a_stale_file_is_told_and_rewritten(
 
 def test_a_newer_installed_package_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert price_data.load_book(environ={}).source == PriceBook.vendored().source
-    monkeypatch.setattr(price_data, "installed_version", lambda _: "99.0.1")
+    monkeypatch.setattr(price_convert, "installed_version", lambda _: "99.0.1")
     book = price_data.load_book(environ={})
     assert book.source == "genai-prices 99.0.1"
     assert book.price("openai", "gpt-4o", Usage(input_tokens=1, output_tokens=0), date(2026, 1, 1)).total == 2_500_000
@@ -65,8 +65,9 @@ def test_another_schema_is_refused() -> None:
 def test_equal_to_the_library() -> None:
     """2,500 calls of any model, day and context: the data without overlays prices as its own library does.
 
-    Left out are models that the library has for nothing because it has no price for them.  A few of its rates are
-    fractions with no end; a token of those may be half a pico-dollar off.
+    Left out are models that the library has for nothing because it has no price for them, hours of the day that cost
+    more (it does not know on which days of the week), and a tier that it prices though it is not billed by the call.
+    A few of its rates are fractions with no end; a token of those may be half a pico-dollar off.
     """
     from genai_prices import Usage as Theirs
     from genai_prices import calc_price
@@ -84,6 +85,8 @@ def test_equal_to_the_library() -> None:
         day = date(2024, 1, 1) + timedelta(chance.randrange(1090))
         at = datetime(day.year, day.month, day.day, chance.randrange(24), tzinfo=UTC)
         said, context = chance.choice(_CONTEXTS)
+        if provider == "deepseek" or (provider == "anthropic" and context.service_tier):
+            continue
         theirs = Theirs(
             input_tokens=prompt,
             output_tokens=answer,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from otel_llm_cost.pricing import Context, Cost, Overlay, PriceBook
+from otel_llm_cost.pricing.overlay import OverlayError
+from otel_llm_cost.pricing.overlay_reader import Problem
 from otel_llm_cost.record import Usage
-from otel_llm_cost_exporter.price_data import load_book
 
 BOOK = PriceBook.vendored()
 USAGE = Usage(input_tokens=1_000_000, output_tokens=1_000_000, cache_read_input_tokens=500_000)
@@ -102,6 +103,17 @@ def test_the_user_wins_over_the_project() -> None:
         ({"provider": "p", "model": "m", "price": "1"}, "price"),
         ({"provider": "p", "rates": {"input": "1"}}, "model"),
         ({"provider": "p", "model": "m"}, "rates"),
+        ({"provider": "p", "model": "m", "rates": {"input": True}}, "rates"),
+        ({"provider": "p", "model": "m", "rates": {}}, "rates"),
+        ({"provider": "p", "model": "m", "multiplier": "1", "applies_to": ["inptu"]}, "applies_to"),
+        ({"provider": "p", "model": "m", "rates": {"input": "1"}, "applies_to": ["input"]}, "applies_to"),
+        ({"provider": "p", "model": "m", "same_as": "openai/gpt-4o", "multiplier": "0.9"}, "multiplier"),
+        ({"provider": "p", "model": "m", "same_as": "openai/gpt-4o", "context": {"batch": True}}, "context"),
+        ({"provider": "p", "model": "m", "backdate": True}, "backdate"),
+        ({"provider": "p", "model": "m", "once_per_call": ["input"]}, "once_per_call"),
+        ({"provider": "p", "model": "m", "tiers": [{"above": 5}]}, "tiers"),
+        ({"provider": "p", "model": "m", "tiers": [{"above": 5, "rates": {"input": "1"}}] * 2}, "tiers"),
+        ({"provider": "p", "model": "m", "multiplier": "1", "context": {"speed": None}}, "context.speed"),
     ],
 )
 def test_a_malformed_entry_is_named(entry: dict[str, Any], field: str) -> None:
@@ -115,17 +127,53 @@ def test_what_is_no_overlay_is_refused(raw: object) -> None:
         Overlay.decode(raw, "user")
 
 
-def test_the_environment_names_an_overlay(tmp_path: Path) -> None:
-    path = tmp_path / "prices.json"
-    path.write_text(json.dumps({"entries": [{"provider": "p", "model": "m", "rates": {"input": "1"}}]}))
-    book = load_book(environ={"OTEL_LLM_COST_PRICES": str(path)})
-    assert book.price("p", "m", Usage(input_tokens=1, output_tokens=0), TODAY).total == 1_000_000
-    path.write_text("{")
-    with pytest.raises(ValueError, match=r"prices\.json"):
-        load_book(path, environ={})
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    wrong = {"provider": "p", "model": 4, "rates": {"inptu": "1", "output": 2.5}, "valid_from": "soon"}
+    with pytest.raises(OverlayError) as raised:
+        Overlay.decode({"entries": [wrong]}, "user")
+    assert [problem.path[2:] for problem in raised.value.problems] == [
+        ("model",),
+        ("rates", "inptu"),
+        ("rates", "output"),
+        ("valid_from",),
+    ]
+
+
+def test_a_whole_number_is_exact_and_so_is_allowed() -> None:
+    raw = {"entries": [{"provider": "p", "model": "m", "rates": {"input": 3}, "multiplier": 2}]}
+    (entry,) = Overlay.decode(raw, "user").entries
+    assert (entry.rates, entry.multiplier) == ({"input": 3_000_000}, (2, 1))
 
 
 def test_the_packaged_overlay_names_its_sources() -> None:
     for entry in Overlay.vendored().entries:
         assert entry.source.startswith("https://"), entry
         assert entry.note, entry
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["1", "input", "x/y"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["input", "above", "rates", "batch", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = ("provider", "model", "valid_from", "valid_to", "context", "rates", "tiers", "fees", "once_per_call")
+MORE_FIELDS = ("multiplier", "applies_to", "fills_gap", "backdate", "same_as", "source", "note", "other")
+
+
+@settings(deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from(FIELDS + MORE_FIELDS), ANYTHING, max_size=5) | ANYTHING, max_size=2))
+def test_whatever_stands_in_an_overlay_it_is_read_or_its_place_is_told(entries: list[Any]) -> None:
+    problems: tuple[Problem, ...] = ()
+    try:
+        Overlay.decode({"entries": entries}, "user")
+    except OverlayError as error:
+        problems = error.problems
+    assert all(problem.path[:1] == ("entries",) for problem in problems)

@@ -1,8 +1,9 @@
 """Prices laid over the data: what it lacks, what it has wrong, and what you have negotiated.
 
-An overlay is a JSON object, `{"date": "2026-11-20", "entries": [ENTRY…]}`.  Three may lie on each other, the user's
-over the project's over the one that is part of this package (data/overlay.json, an example of everything here).
-An entry is an object of these fields, prices and factors always as decimal text:
+An overlay is an object, `{"date": "2026-11-20", "entries": [ENTRY…]}`.  Several may lie on each other: the one that
+is part of this package (data/overlay.json, an example of everything here), over it the project's, the user's, that of
+the environment, that of a command.  An entry is an object of these fields, prices and factors as decimal text or
+whole numbers, never floats:
 
     provider       a vendor as the data or OpenTelemetry names it, or the host name of a server of your own
     model          a model's id or name, or a shell pattern ("ft:gpt-4.1-2025*", "*")
@@ -27,27 +28,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from fnmatch import fnmatchcase
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 from .buckets import FEES, INDEX
-from .money import PER_MILLION, PER_THOUSAND, decimal, parse
-from .names import PROVIDERS
+from .overlay_reader import Place, Problem, entry_fields
 
-_CONTEXT: Final = ("service_tier", "batch", "speed", "region")
-_FIELDS: Final = frozenset(
-    (
-        *("provider", "model", "valid_from", "valid_to", "context", "rates", "tiers", "fees", "once_per_call"),
-        *("multiplier", "applies_to", "fills_gap", "backdate", "same_as", "source", "note"),
-    )
-)
-_SAYS_SOMETHING: Final = frozenset(("rates", "tiers", "fees", "once_per_call", "multiplier", "backdate", "same_as"))
+PACKAGED: Final = "packaged"
+_TOP: Final = ("date", "entries", "source", "note")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayError(ValueError):
+    """An overlay with faults; `problems` has every one of them and where it is."""
+
+    def __init__(self, origin: str, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{origin} price overlay{told(problem)}" for problem in self.problems))
+
+
+def told(problem: Problem) -> str:
+    """A problem in words, for whoever has plain objects and no file: `, entry 3, field 'rates.input': …`."""
+    path = problem.path
+    entry = ""
+    if len(path) > 1 and path[0] == "entries":
+        entry, path = f", entry {path[1]}", path[2:]
+    named = f", field {'.'.join(map(str, path))!r}" if path else ""
+    return f"{entry}{named}: {problem.message}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Entry:
     """One entry, checked.  Rates are pico-dollars a unit, the multiplier a ratio of integers."""
 
@@ -68,6 +80,14 @@ class Entry:
     source: str = ""
     note: str = ""
 
+    def __repr__(self) -> str:
+        """What it says of prices, the same in every process: a digest of this names a version of the prices.
+
+        Words and line numbers change no price, and a set has another order in every process.
+        """
+        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("source", "note")}
+        return repr({name: sorted(value) if isinstance(value, frozenset) else value for name, value in said.items()})
+
     def holds(self, day: date) -> bool:
         return (self.valid_from is None or day >= self.valid_from) and (self.valid_to is None or day < self.valid_to)
 
@@ -83,7 +103,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Entries of one origin (`packaged`, `project`, `user`); the later wins over the earlier."""
+    """Entries of one origin (`packaged`, `project`, `user`, …); the later wins over the earlier."""
 
     entries: tuple[Entry, ...]
     origin: str
@@ -91,14 +111,12 @@ class Overlay:
 
     @classmethod
     def decode(cls, raw: object, origin: str) -> Overlay:
-        """An overlay from its JSON shape.  Raises ValueError naming the entry and the field that is wrong."""
-        entries = raw.get("entries") if isinstance(raw, dict) else None
-        if not isinstance(raw, dict) or not isinstance(entries, list):
-            raise ValueError(  # noqa: TRY004  # one kind of error for all that a file can have wrong
-                f'{origin} price overlay: expected an object {{"date": …, "entries": […]}}'
-            )
-        checked = tuple(_entry(f"{origin} price overlay, entry {i}", entry, origin) for i, entry in enumerate(entries))
-        return cls(checked, origin, str(raw.get("date", "")))
+        """An overlay from plain objects.  Raises OverlayError with everything that is wrong with them."""
+        problems: list[Problem] = []
+        overlay = _overlay(raw, origin, Place((), problems))
+        if problems:
+            raise OverlayError(origin, problems)
+        return overlay
 
     @classmethod
     def vendored(cls) -> Overlay:
@@ -106,113 +124,26 @@ class Overlay:
         return cls.decode(json.loads(files(__package__).joinpath("data", "overlay.json").read_bytes()), PACKAGED)
 
 
-PACKAGED: Final = "packaged"
+def _overlay(raw: object, origin: str, top: Place) -> Overlay:
+    entries = raw.get("entries") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(entries, list):
+        top.wrong('expected an object {"date": …, "entries": […]}')
+        return Overlay((), origin)
+    for name in raw:
+        if name not in _TOP:
+            top.unknown("field", name, _TOP)
+    place = top.into("entries")
+    checked = [_entry(entry, origin, place.into(i)) for i, entry in enumerate(entries)]
+    return Overlay(tuple(entry for entry in checked if entry is not None), origin, str(raw.get("date", "")))
 
 
-def _entry(where: str, raw: object, origin: str) -> Entry:
+def _entry(raw: object, origin: str, place: Place) -> Entry | None:
     if not isinstance(raw, dict):
-        raise ValueError(f"{where}: expected an object")  # noqa: TRY004  # as above
-    where = f"{where} ({raw.get('provider', '?')} {raw.get('model', '?')})"
-    if unknown := raw.keys() - _FIELDS:
-        raise ValueError(f"{where}: unknown field {min(unknown)!r}; the fields are {', '.join(sorted(_FIELDS))}")
-    if not raw.keys() & _SAYS_SOMETHING:
-        raise ValueError(f"{where}: one of {', '.join(sorted(_SAYS_SOMETHING))} is needed")
-    read = {name: _field(where, name, value) for name, value in raw.items()}
-    for name in ("provider", "model"):
-        if name not in read:
-            raise ValueError(f"{where}, field {name!r}: missing")
+        place.wrong("expected an object with 'provider', 'model' and what they cost")
+        return None
+    before = len(place.problems)
+    read = entry_fields(raw, place)
+    if len(place.problems) > before:
+        return None
     read["rates"] = {**read.get("rates", {}), **read.pop("fees", {})}
     return Entry(**read, origin=origin)
-
-
-def _field(where: str, name: str, value: Any) -> Any:
-    try:
-        return _READERS[name](value)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{where}, field {name!r}: {error}") from None
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    raise ValueError("expected text")
-
-
-def _provider(value: Any) -> str:
-    name = _text(value).lower()
-    return PROVIDERS.get(name, name)
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ValueError("expected true or false")
-
-
-def _context(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or (unknown := value.keys() - set(_CONTEXT)):
-        raise ValueError(f"expected an object of {', '.join(_CONTEXT)}" + (f", not {unknown}" if value else ""))
-    texts = {name: asked for name, asked in value.items() if name != "batch"}
-    if "batch" in value and _flag(value["batch"]):
-        return {**{name: _text(asked).lower() for name, asked in texts.items()}, "batch": "true"}
-    return {name: _text(asked).lower() for name, asked in texts.items()}
-
-
-def _bucket(name: Any, fee: bool | None = None) -> str:
-    allowed = [known for known in INDEX if fee is None or (known in FEES) is fee]
-    if name not in allowed:
-        raise ValueError(f"unknown bucket {name!r}; the buckets are {', '.join(allowed)}")
-    return str(name)
-
-
-def _rates(value: Any) -> dict[str, int]:
-    return {_bucket(name, fee=False): parse(price, PER_MILLION) for name, price in value.items()}
-
-
-def _fees(value: Any) -> dict[str, int]:
-    return {_bucket(name, fee=True): parse(price, PER_THOUSAND) for name, price in value.items()}
-
-
-def _tiers(value: Any) -> tuple[tuple[int, dict[str, int]], ...]:
-    tiers = tuple((tier["above"], _rates(tier["rates"])) for tier in value)
-    starts = [above for above, _ in tiers]
-    if not all(type(above) is int and above > 0 for above in starts) or starts != sorted(set(starts)):
-        raise ValueError("expected rising whole numbers of tokens in 'above'")
-    return tiers
-
-
-def _multiplier(value: Any) -> tuple[int, int]:
-    return decimal(value).as_integer_ratio()
-
-
-def _same_as(value: Any) -> tuple[str, str]:
-    provider, slash, model = _text(value).partition("/")
-    if not slash or not model:
-        raise ValueError('expected "provider/model"')
-    return _provider(provider), model
-
-
-def _buckets(value: Any) -> frozenset[str]:
-    if not isinstance(value, list):
-        raise TypeError("expected a list of buckets")
-    return frozenset(_bucket(name) for name in value)
-
-
-_READERS: Final[dict[str, Any]] = {
-    "provider": _provider,
-    "model": lambda value: _text(value).lower(),
-    "valid_from": date.fromisoformat,
-    "valid_to": date.fromisoformat,
-    "context": _context,
-    "rates": _rates,
-    "fees": _fees,
-    "tiers": _tiers,
-    "once_per_call": _buckets,
-    "multiplier": _multiplier,
-    "applies_to": _buckets,
-    "fills_gap": _flag,
-    "backdate": _flag,
-    "same_as": _same_as,
-    "source": str,
-    "note": str,
-}

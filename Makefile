@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --no-sync
 SYNC := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check integration legacy versions frameworks coverage bench recordings prices picture format clean
+.PHONY: help demo test check integration legacy versions frameworks dialects coverage bench recordings prices picture format clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ check: $(SYNC)  ## style, types, who imports whom, generated files
 frameworks: $(SYNC)  ## frameworks and other instrumentations over ours: one bill; each in its own environment
 	$(RUN) python tests/frameworks/run.py
 
+dialects: $(SYNC)  ## the spans of other instrumentations alone: what is priced right; each in its own environment
+	$(RUN) python -m tests.dialects.run
+
 coverage: $(SYNC)  ## what is seen of each call: docs/coverage.md, from the tests
 	$(RUN) python -m tests.doors
 
@@ -52,6 +55,7 @@ versions: $(SYNC)  ## every supported version of each SDK, each in an environmen
 bench: $(SYNC)  ## what it costs: per call and chunk beside peers, per span to stored rows
 	$(RUN) python -m benchmarks.instrumentation
 	$(RUN) python -m benchmarks.collector
+	$(RUN) python -m benchmarks.pricing
 
 recordings: $(SYNC)  ## recorded provider traffic through the real SDK (needs LLM_RECORDINGS=folder)
 	$(RUN) python -m benchmarks.recordings

@@ -27,7 +27,7 @@ from otel_llm_cost.attributes import (
 from otel_llm_cost.attributes import decode as decode_call
 from otel_llm_cost.record import Call, Error
 
-from .dialects import ANTHROPIC_SDK, FOREIGN, normalise
+from .dialects import OURS, SIGNS, TOOK, explain, normalise, tells_by_name
 
 MOST_SPANS: Final = 50_000
 """Spans of one request; senders batch 512 unless told otherwise."""
@@ -37,7 +37,6 @@ _USAGE: Final = frozenset(USAGE_NAMES.values()) | {"gen_ai.usage.cache_creation.
 _SIGNS: Final = _USAGE | {OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL}
 _SAYS_WHAT: Final = _SIGNS - {PROVIDER}
 """Some SDKs name the provider on the spans of all their requests, calls or not."""
-_FOREIGN_SIGNS: Final = frozenset(FOREIGN)
 _NOT_CALLS: Final = frozenset(
     {
         "create_agent",
@@ -175,13 +174,18 @@ def _has_ids(span: Span) -> bool:
 
 def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | None:
     pairs = {pair.key: pair.value for pair in span.attributes}
-    if _SIGNS.isdisjoint(pairs) and _FOREIGN_SIGNS.isdisjoint(pairs):
+    if _SIGNS.isdisjoint(pairs) and SIGNS.isdisjoint(pairs) and not tells_by_name(origin.scope_name):
         return None
-    attributes = normalise({name: _value(value) for name, value in pairs.items()})
-    if not _is_call(attributes, origin.scope_name):
+    told = {name: _value(value) for name, value in pairs.items()}
+    attributes = normalise(told, origin.scope_name, span.name)
+    if attributes is None or not _is_call(attributes):
         return None
+    if span.status.code == Status.STATUS_CODE_ERROR and origin.scope_name != OURS:
+        explain(attributes, (_attributes(event.attributes) for event in span.events if event.name == "exception"))
     decoded = decode_call(origin.tags | attributes if origin.tags else attributes)
     start_ns, duration_ns, doubts = _times(span, origin.received_ns)
+    if TOOK in attributes:
+        start_ns, duration_ns = _before(start_ns, attributes[TOOK])
     return Arrived(
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -200,9 +204,7 @@ def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | No
     )
 
 
-def _is_call(attributes: dict[str, Any], scope_name: str) -> bool:
-    if scope_name.startswith(ANTHROPIC_SDK) and OPERATION not in attributes:
-        return False  # it has a span for each of its requests, and names the operation of those that are calls
+def _is_call(attributes: dict[str, Any]) -> bool:
     if not _USAGE.isdisjoint(attributes):
         return True
     operation = attributes.get(OPERATION)
@@ -225,6 +227,13 @@ def _times(span: Span, received_ns: int) -> tuple[int, int, tuple[str, ...]]:
     if not start <= end <= start + _LONGEST_NS:
         return start, 0, ("end_time_unix_nano: out of range, duration left at 0",)
     return start, end - start, ()
+
+
+def _before(end_ns: int, seconds: Any) -> tuple[int, int]:
+    """Start and duration in ns of what was told at its end."""
+    believable = isinstance(seconds, (int, float)) and 0 <= seconds * 10**9 <= min(_LONGEST_NS, end_ns)
+    took = int(seconds * 10**9) if believable else 0
+    return end_ns - took, took
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ billed is kept, so that nothing is hidden, and set aside with the reason, so tha
   background told nobody what it used when it was asked for: there our own instrumentation says so on the fetch
 - `not_billed`          the provider asks nothing for it: counting tokens, moderation
 - `parent_of_billed`    a span somewhere below it carries usage, and the deepest span wins
-- `parent_of_ours`      another's span says nothing of usage, nor does ours below it, or not yet; ours is the call
+- `parent_of_ours`      another's span says nothing of usage, nor does ours (or the SDK's own) below it, or not yet;
+  that one is the call
 - `child_of_billed`     a span above it has been billed: it was stored before this one came, or this one says nothing of
   usage.  It began while that one was open; what a leaking context puts below an ended span is a call of its own
 - `duplicate_response`  the same response id of the same provider was billed from another span; of ours and another's
@@ -30,8 +31,9 @@ from typing import Final
 from otel_llm_cost.record import Call, Request
 
 from .decode import Arrived
+from .dialects import OURS
 from .rows import LONGEST_TEXT
-from .tellings import FIRST_HAND, OURS, Recent, Tellings, ends
+from .tellings import FIRST_HAND, Recent, Tellings, ends
 
 _FREE: Final = frozenset({"count_tokens", "moderation"})
 
@@ -117,6 +119,7 @@ class _Batch:
         told_once = (call for call in self.calls if call.scope_name == OURS or _response_key(call) not in ours)
         self.parents = _above(call for call in told_once if carries_usage(call))
         self.above_ours = _above(mine)
+        self.above_first_hand = _above(call for call in self.calls if call.scope_name in FIRST_HAND)
         self.billed: dict[object, Arrived | None] = {}
         self.open_until: dict[bytes, int] = {}
         self.tellings = Tellings(size)
@@ -131,6 +134,7 @@ class Window:
         self._spans = Recent(size)
         self._parents = Recent(size)
         self._above_ours = Recent(size)
+        self._above_first_hand = Recent(size)
         self._open_until = Recent(size)
         """Spans whose bill covers what is below them, and when each ended in ns since 1970."""
         self._responses = Recent(size)
@@ -168,6 +172,7 @@ class Window:
         self._spans.add(call.key for call, _ in pairs)
         self._parents.add(_above(call for call, _ in pairs if carries_usage(call)))
         self._above_ours.add(_above(call for call, _ in pairs if call.scope_name == OURS))
+        self._above_first_hand.add(_above(call for call, _ in pairs if call.scope_name in FIRST_HAND))
         self._responses.put({key: _slim(call) for call in billed if (key := _response_key(call))})
         covers = {call.key: ends(call) for call, reason in pairs if reason == "child_of_billed"}
         covers |= {call.key: ends(call) for call in billed}
@@ -182,8 +187,7 @@ class Window:
             return "fetch_response"
         if call.key in batch.parents or call.key in self._parents.keys:
             return "parent_of_billed"
-        above_ours = call.key in batch.above_ours or call.key in self._above_ours.keys
-        if above_ours and not carries_usage(call):
+        if self._is_above_the_call(call, batch) and not carries_usage(call):
             return "parent_of_ours"
         response = _response_key(call)
         for billed in (batch.billed, self._responses.keys):
@@ -192,6 +196,12 @@ class Window:
         if self._is_covered(call, batch.open_until):
             return "child_of_billed"
         return batch.tellings.reason(call) or self._tellings.reason(call)
+
+    def _is_above_the_call(self, call: Arrived, batch: _Batch) -> bool:
+        """Whether ours is below it, or below another's span the SDK's own."""
+        if call.scope_name == OURS:
+            return call.key in batch.above_ours or call.key in self._above_ours.keys
+        return call.key in batch.above_first_hand or call.key in self._above_first_hand.keys
 
     def _is_covered(self, call: Arrived, open_until: Mapping[bytes, int]) -> bool:
         above = (call.trace_id + ancestor for ancestor in call.ancestors)

@@ -13,9 +13,8 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from .decode import Arrived
-from .dialects import ANTHROPIC_SDK
+from .dialects import ANTHROPIC_SDK, OURS
 
-OURS: Final = "otel_llm_cost"
 FIRST_HAND: Final = frozenset({OURS, ANTHROPIC_SDK})
 """Scopes of spans that see the request itself; what a framework tells is told at second hand."""
 _MOST_ALIKE: Final = 64

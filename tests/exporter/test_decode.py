@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from otel_llm_cost.attributes import FINISH_REASONS, USAGE_NAMES
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost.record import Response, Usage
+from otel_llm_cost_exporter.costing import price
 from otel_llm_cost_exporter.decode import Arrived, decode
 from otel_llm_cost_exporter.dialects import FOREIGN
-from otel_llm_cost_exporter.pipeline import price
 from otel_llm_cost_exporter.rows import PricedCall, to_columns
 
 from .otlp import CHAT, chat, request, span

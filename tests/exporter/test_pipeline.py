@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from otel_llm_cost.pricing import Cost, PriceBook
+from otel_llm_cost_exporter.costing import price
 from otel_llm_cost_exporter.decode import MOST_SPANS, Arrived, decode
 from otel_llm_cost_exporter.dedupe import Window
-from otel_llm_cost_exporter.costing import price
 from otel_llm_cost_exporter.pipeline import Pipeline
 from otel_llm_cost_exporter.price_data import load_book
 from otel_llm_cost_exporter.receive.ingest import Ingest
@@ -478,3 +478,25 @@ def test_a_tier_that_was_asked_for_and_not_confirmed_is_a_guess(tier: str, book:
     standard, guess = price(book, plain), price(book, asked)
     assert (standard.status, price(book, served).status) == ("exact", "exact")
     assert (guess.total, guess.status, guess.reason) == (standard.total, "fallback", "served_tier_not_known")
+
+
+def test_a_refused_call_that_a_peer_tells_above_the_sdks_own_span_is_one_row(ingest: Ingest, store: Store) -> None:
+    refused = chat(
+        **{
+            "gen_ai.provider.name": "anthropic",
+            "gen_ai.usage.input_tokens": None,
+            "gen_ai.usage.output_tokens": None,
+            "gen_ai.response.model": None,
+            "error.type": "rate_limit_error",
+        }
+    )
+    parent, child = span(refused), span(refused)
+    child.trace_id, child.parent_span_id = parent.trace_id, parent.span_id
+    told = request(parent, scope="some.framework")
+    told.resource_spans.extend(request(child, scope="com.anthropic.sdk.python").resource_spans)
+    ingest.accept_request(told)
+    rows = store.query("SELECT scope_name, counted_reason FROM llm_calls ORDER BY scope_name")
+    assert [(row["scope_name"], row["counted_reason"]) for row in rows] == [
+        ("com.anthropic.sdk.python", ""),
+        ("some.framework", "parent_of_ours"),
+    ]

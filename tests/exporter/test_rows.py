@@ -114,7 +114,7 @@ def test_every_cent_is_explained_by_its_row(ingest: Ingest, store: Store) -> Non
     ingest.accept_request(request(*map(span, told)))
     rows = store.query("""
         SELECT cost, quantities, rates, usage_other, price_status,
-            arraySum((bucket, units) -> toInt64(units * rates[bucket]), mapKeys(quantities), mapValues(quantities)) AS pico
+            arraySum(bucket -> toInt64(quantities[bucket] * rates[bucket]), mapKeys(quantities)) AS pico
         FROM llm_calls ORDER BY price_status = 'unknown', cost
     """)
     assert [row["pico"] for row in rows] == [int((row["cost"] or Decimal(0)).scaleb(12)) for row in rows]

@@ -57,6 +57,7 @@ _LANGCHAIN = (
     "openinference-instrumentation-langchain==0.1.80",
     "opentelemetry-instrumentation-langchain==0.62.4",
 )
+_LANGFUSE = (*_OPENAI, "langfuse==5.0.4")
 _LITELLM = (*_OPENAI_2, "litellm==1.106.2", "mcp", "openinference-instrumentation-litellm==0.1.51")
 _LLAMA_INDEX = (
     *_OPENAI_2,
@@ -129,7 +130,7 @@ SCENARIOS = [
     Scenario("beside", "openinference", _BESIDE_OPENAI, "theirs"),
     Scenario("beside", "openllmetry", _BESIDE_OPENAI, limits=_FIRST),
     Scenario("beside", "openllmetry", _BESIDE_OPENAI, "theirs", _FIRST),
-    *(Scenario("langfuse_openai", "", (*_OPENAI, "langfuse==5.0.4"), first) for first in ("ours", "theirs")),
+    *(Scenario("langfuse_openai", "", _LANGFUSE, first, _always(_STREAM_WITHOUT_USAGE)) for first in _ORDERS),
     Scenario("anthropic_beside", "", _ANTHROPIC),
     *(Scenario("anthropic_beside", w, _BESIDE_ANTHROPIC, f) for w in ("genai", "openinference") for f in _ORDERS),
     *(Scenario("anthropic_beside", "openllmetry", _BESIDE_ANTHROPIC, f, _PLUS_ONE) for f in _ORDERS),

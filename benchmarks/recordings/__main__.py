@@ -3,7 +3,8 @@
     LLM_RECORDINGS=folder python -m benchmarks.recordings [--sdk openai …] [--mode sync …] [--no-peers]
 
 Ends with 1 when ours is exact in fewer than `--bar` of the calls of an SDK, or misses what may never be missed (one
-billable span, error class and status, nothing invented, the program's result and its request as without us).
+billable span, error class and status, nothing invented, the program's result and its request as without us), or has no
+price for a model whose price is public.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from benchmarks.peers import (
 from benchmarks.recordings.exchange import Job, save
 from benchmarks.recordings.flow import MODES
 from benchmarks.recordings.index import jobs
-from benchmarks.recordings.prices import statuses
+from benchmarks.recordings.prices import bills
 from benchmarks.recordings.score import ALL_FIELDS, Score, compare
-from benchmarks.recordings.table import misses, table, unexplained
+from benchmarks.recordings.table import costs, misses, table, unexplained, unpriced
 
 _USUAL = ("sync", "async", "helper", "early")
 
@@ -92,7 +93,7 @@ def report(sdk: str, jobs_of: list[Job], runs: dict[str, Run], modes: list[str],
         print("\n".join(misses(ours)))
         share = ours.share(ALL_FIELDS)
         good = good and not unexplained(ours) and (share is None or share >= bar) and bool(ours.counts)
-    _prices(runs[OURS.name])
+    good = _prices(SDKS[sdk], runs[OURS.name]) and good
     for name, run in runs.items():
         lines = [run.failed] if run.failed else [f"{count} × {line}" for line, count in run.heard.items()]
         for line in lines[:4] if name != BARE.name else []:
@@ -100,13 +101,13 @@ def report(sdk: str, jobs_of: list[Job], runs: dict[str, Run], modes: list[str],
     return good
 
 
-def _prices(ours: Run) -> None:
+def _prices(title: str, ours: Run) -> bool:
+    """Print what the calls of the first mode cost; True when no public price is missing."""
     first = next(iter(ours.calls), ("", ""))[0]
     spans = [span["attributes"] for (mode, _), call in ours.calls.items() if mode == first for span in call["spans"]]
-    status, unpriced = statuses(spans)
-    print("  price status: " + ", ".join(f"{name} {count}" for name, count in status.most_common()))
-    for name, count in unpriced.most_common(12):
-        print(f"  unpriced {count:4}  {name}")
+    billed = bills(spans)
+    print("\n" + costs(title, billed))
+    return not unpriced(billed)
 
 
 def skipped(jobs_of: list[Job], bare: Run, mode: str) -> Iterator[str]:

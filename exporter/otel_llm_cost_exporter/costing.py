@@ -11,12 +11,13 @@ from typing import Final
 
 from otel_llm_cost.pricing import Context, Cost, PriceBook
 from otel_llm_cost.pricing.cost import unknown
+from otel_llm_cost.pricing.names import region_of
 from otel_llm_cost.record import Call, Usage
 
 from .decode import Arrived
 from .rows import LONGEST_TEXT, MOST_MONEY
 
-_OTHER_RATES: Final = frozenset({"flex", "priority"})
+_OTHER_RATES: Final = frozenset({"flex", "priority", "fast"})
 """Tiers that can be asked for, are not always served, and have a rate of their own."""
 _BEDROCK: Final = "aws.bedrock"
 _NOTHING_USED: Final = (Usage(), Usage(estimated=True), Usage(estimated=False))
@@ -31,7 +32,7 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
         return unknown("bad_usage", book.version)
     if usage is None or (usage.input_tokens is usage.output_tokens is None and usage in _NOTHING_USED):
         return unknown("failed" if call.error else "no_usage", book.version)
-    provider, at, context = _key(call.request.provider) or "", _moment(arrived.start_ns), _context(call)
+    provider, at, context = _seller(call), _moment(arrived.start_ns), _context(call)
     answered, asked = _key(call.response.model or call.request.model) or "", _key(call.request.model) or ""
     if provider == _BEDROCK and asked:  # its answers do not say by which profile they came, which sets the price
         answered, asked = asked, answered
@@ -53,7 +54,7 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
 
 def _with_asides(book: PriceBook, call: Call, cost: Cost, at: datetime, context: Context) -> Cost:
     """What other models did for the answer is part of its bill, at their own price: as the tool that they are to it."""
-    provider = _key(call.request.provider) or ""
+    provider = _seller(call)
     for model, usage in call.response.asides or ():
         aside = book.price(provider, _key(model) or "", usage, at, context)
         if aside.total is None or cost.total is None:
@@ -68,12 +69,18 @@ def _with_asides(book: PriceBook, call: Call, cost: Cost, at: datetime, context:
     return cost
 
 
+def _seller(call: Call) -> str:
+    """Whose prices these are.  OpenAI's decisions have a price list of their own, which the data has as a provider."""
+    provider = _key(call.request.provider) or ""
+    return "openai-decisions" if (provider, call.request.operation) == ("openai", "decision") else provider
+
+
 def _context(call: Call) -> Context:
     return Context(
         service_tier=_key(call.response.service_tier),
         batch=bool(call.request.batch),
         speed=_key(call.response.speed),
-        region=_key(call.response.inference_geo),
+        region=_key(call.response.inference_geo or region_of(call.request.server_address)),
     )
 
 

@@ -99,7 +99,8 @@ def _steps(
     if context:
         yield data, f"variant for {spoken(context)}", prices.catalogue.source, rates(context, standard)
     for i, entry in enumerate(special):
-        yield f"{entry.origin} overlay", told(entry), entry.source, rates(context, standard + special[: i + 1])
+        so_far = [one for one in entries if not one.context or one in special[: i + 1]]  # in their order: ranks count
+        yield f"{entry.origin} overlay", told(entry), entry.source, rates(context, so_far)
 
 
 def _window(model: Model, minute: int | None) -> Price | None:

@@ -16,7 +16,7 @@ from .rows import COUNTS_WITH_A_COLUMN
 
 _COLUMNS: Final = (
     *("trace_id", "span_id", "parent_span_id", "scope_name", "service_name", "duration_ns"),
-    *("operation", "provider", "request_model", "response_model", "response_id"),
+    *("operation", "provider", "request_model", "response_model", "response_id", "server_address"),
     *("service_tier", "request_service_tier", "speed", "inference_geo", "batch", "usage_other", "asides"),
     *("usage_estimated", "error_type", "price_reason", "price_model"),
     *COUNTS_WITH_A_COLUMN,
@@ -52,6 +52,7 @@ def _call(row: Mapping[str, Any]) -> Call:
             model=row["request_model"] or None,
             service_tier=row["request_service_tier"] or None,
             batch=row["batch"],
+            server_address=row["server_address"] or None,
         ),
         response=Response(
             id=row["response_id"] or None,

@@ -164,7 +164,7 @@ def test_explain_says_what_set_each_rate(tmp_path: Path) -> None:
         (by, {name: rates[name] for name in ("input", "cache_read", "output") if name in rates})
         for by, rates in changed
     ]
-    assert changed[-1] == ("option overlay", {"output": ("5", "4")})
+    assert changed[-1] == ("option overlay", {"output": ("4.5", "4")})
     assert told["layers"][-1]["source"].endswith("mine.yaml:3")
     assert "contract" in run("explain", *GPT_5, "--why", "--overlay", str(path))
 

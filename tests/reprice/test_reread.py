@@ -49,9 +49,10 @@ def calls(draw: st.DrawFn) -> Arrived:
         asides=((draw(some)[1], draw(usages) or Usage()),) if draw(st.booleans()) else None,
     )
     request = Request(
-        operation="chat",
+        operation=draw(st.sampled_from(["chat", "decision"])),
         provider=provider,
         model=model,
+        server_address=draw(st.sampled_from([None, "eu.api.openai.com", "us-east5-aiplatform.googleapis.com"])),
         service_tier=draw(st.sampled_from([None, "flex"])),
         batch=draw(st.sampled_from([None, True])),
     )

@@ -72,7 +72,8 @@ def bill(found: Priced, counted: Quantities, minute: int | None, version: str) -
         billed,
         row,
     )
-    if missing or counted.problems or counted.output_missing or card.guessed or found.windows:
+    guessed = card.guessed and any([index in card.guessed for index, _ in billed])
+    if missing or counted.problems or counted.output_missing or guessed or found.windows:
         return _doubtful(cost, found, card, counted, missing, minute)
     return cost
 

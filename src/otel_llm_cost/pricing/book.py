@@ -116,7 +116,7 @@ class PriceBook:
 
         layered, card = compiled(None)
         if card.empty:
-            return Unpriced("no_rates", model.provider, model.id)
+            return Unpriced("prepaid_tier" if layered.prepaid else "no_rates", model.provider, model.id)
         windows = tuple((price.window, compiled(price)[1]) for price in model.windows() if price.window is not None)
         status, reason = _status(found, layered)
         return Priced(status, reason, model.provider, model.id, self._source(layered), card, windows)

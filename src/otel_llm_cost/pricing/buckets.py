@@ -48,7 +48,8 @@ PARTS: Final = ("input", "cache_read", "cache_write", "output", "tools")
 PART: Final = (0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4)
 """Index of a bucket → index of the part of the bill that it belongs to."""
 
-_INPUT, _READ, _OUTPUT, _REASONING = (INDEX[n] for n in ("input", "cache_read", "output", "reasoning"))
+_INPUT, _READ, _WRITE = INDEX["input"], INDEX["cache_read"], INDEX["cache_write"]
+_OUTPUT, _REASONING = INDEX["output"], INDEX["reasoning"]
 
 
 Counts = tuple[tuple[int, int], ...]
@@ -69,8 +70,10 @@ _NOT_COUNTS = ("estimated", "estimated_counts")
 _NEVER_BILLED = (*_NOT_COUNTS, "compaction_input_tokens", "compaction_output_tokens", "tool_use_input_tokens")
 _TEXT = ("text_input_tokens", "text_output_tokens", "text_cache_read_input_tokens")
 _COUNTS = tuple(name for name in Usage._fields if name not in _NOT_COUNTS)
-_RARE = tuple(name for name in Usage._fields if name not in _USUAL + _NEVER_BILLED + _TEXT)
 _WRITES = tuple((f"cache_write_{ttl}", f"cache_write_{ttl}_input_tokens") for ttl in ("5m", "30m", "1h", "12h"))
+_WRITTEN = ("cache_write_input_tokens", *(field for _, field in _WRITES))
+_RARE = tuple(name for name in Usage._fields if name not in _USUAL + _WRITTEN + _NEVER_BILLED + _TEXT)
+_LIFETIMES = tuple(INDEX[name] for name, _ in _WRITES)
 _KINDS = ("audio", "image")
 _PROMPT_KINDS = tuple((kind, f"{kind}_input_tokens", f"{kind}_cache_read_input_tokens") for kind in _KINDS)
 _ANSWER_KINDS = tuple((f"output_{kind}", f"{kind}_output_tokens") for kind in _KINDS)
@@ -78,8 +81,7 @@ _REQUESTS = tuple((name, f"{name}_requests") for name in ("web_search", "groundi
 _MODALITIES = {
     total: tuple(f"{kind}_{total}" for kind in ("text", *_KINDS)) for total in ("input_tokens", "output_tokens")
 }
-_usual, _rare, _all = attrgetter(*_USUAL), attrgetter(*_RARE), attrgetter(*_COUNTS)
-_NO_RARE = (None,) * len(_RARE)
+_usual, _writes, _rare, _all = attrgetter(*_USUAL), attrgetter(*_WRITTEN), attrgetter(*_RARE), attrgetter(*_COUNTS)
 
 
 def quantities(usage: Usage) -> Quantities | str:
@@ -92,14 +94,20 @@ def quantities(usage: Usage) -> Quantities | str:
     if (
         type(total_in) is int
         and type(total_out) is int
-        and _rare(usage) == _NO_RARE
+        and not any(_rare(usage))
         and (read is None or (type(read) is int and 0 <= read <= total_in))
         and (reasoning is None or (type(reasoning) is int and 0 <= reasoning <= total_out))
         and total_in >= 0
         and total_out >= 0
         and total_in + total_out
     ):
-        return Quantities(_pairs(total_in, total_out, read or 0, reasoning or 0), _largest_prompt(usage, total_in))
+        written = _writes(usage)
+        if not any(written):
+            pairs = _pairs(total_in, total_out, read or 0, reasoning or 0)
+            return Quantities(pairs, _largest_prompt(usage, total_in))
+        known = _with_writes(written, total_in, total_out, read or 0, reasoning or 0)
+        if known:
+            return Quantities(known, _largest_prompt(usage, total_in))
     return _in_full(usage)
 
 
@@ -110,6 +118,29 @@ def _pairs(total_in: int, total_out: int, read: int, reasoning: int) -> Counts:
         all_four = ((_INPUT, fresh), (_READ, read), (_OUTPUT, text), (_REASONING, reasoning))
         return tuple([pair for pair in all_four if pair[1]])
     return ((_INPUT, fresh), (_OUTPUT, text))
+
+
+def _with_writes(
+    written: tuple[int | None, ...], total_in: int, total_out: int, read: int, reasoning: int
+) -> Counts | None:
+    """The next most usual, a cache that was written to; None where its counts contradict each other."""
+    total, *lifetimes = written
+    known, pairs = 0, []
+    for index, count in zip(_LIFETIMES, lifetimes, strict=True):
+        if count:
+            if type(count) is not int or count < 0:
+                return None
+            known += count
+            pairs.append((index, count))
+    if total is None:
+        total = known
+    elif type(total) is not int:
+        return None
+    fresh, text = total_in - read - total, total_out - reasoning
+    if known > total or fresh < 0:
+        return None
+    rest = ((_INPUT, fresh), (_READ, read), (_WRITE, total - known), *pairs, (_OUTPUT, text), (_REASONING, reasoning))
+    return tuple([pair for pair in rest if pair[1]])
 
 
 def _in_full(usage: Usage) -> Quantities | str:
@@ -127,7 +158,7 @@ def _in_full(usage: Usage) -> Quantities | str:
     counts = _prompt(said, total_in, problems)
     _answer(said, total_out or 0, problems, counts)
     counts.update({name: said[field] for name, field in _REQUESTS if field in said})
-    pairs = tuple([(INDEX[name], count) for name, count in counts.items() if count])
+    pairs = tuple(sorted([(INDEX[name], count) for name, count in counts.items() if count]))
     if not pairs:
         return "bad_usage" if any(problem != "input_missing" for problem in problems) else "no_usage"
     return Quantities(pairs, _largest_prompt(usage, total_in), tuple(problems), total_out is None)

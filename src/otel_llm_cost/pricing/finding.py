@@ -9,7 +9,7 @@ from datetime import date
 from .catalogue import Catalogue, Model
 from .cost import Status
 from .names import PROVIDERS, relatives, spellings
-from .overlay import Entry, Overlay
+from .overlay import PACKAGED, Entry, Overlay
 
 _LONGEST_NAME = 512
 Wanted = Callable[[Entry], bool]
@@ -59,17 +59,19 @@ class Finder:
         if (entry := self._first(provider, said, day, lambda e: e.same_as is not None)) and entry.same_as:
             other = self._in_data(entry.same_as[0], spellings(entry.same_as[1]))
             return other and replace(other, names=(*other.names, *said), status="override", reason="same_as")
-        return self._in_data(provider, names) or self._in_overlays(provider, names, day) or self._guess(provider, model)
+        return self._known(provider, names, day) or self._guess(provider, model, day)
 
     def entries(self, provider: str, found: Found, day: date | None) -> Iterator[Entry]:
         """What the overlays say of a model, in rising rank.
 
-        A host that sells another vendor's model has that vendor's price for it, but its own tiers and discounts.
+        A host that sells another vendor's model has that vendor's list price for it, but its own tiers, and what the
+        user has agreed on with the vendor is not agreed on with the host.
         """
         owner = found.model.provider
         for overlay in self.overlays:
             for entry in overlay.entries:
-                theirs = entry.provider == provider or (entry.provider == owner and not entry.context)
+                listed = entry.origin == PACKAGED and not entry.context
+                theirs = entry.provider == provider or (entry.provider == owner and listed)
                 if theirs and entry.same_as is None and _in_force(entry, day) and entry.is_for(found.names):
                     yield entry
 
@@ -87,9 +89,12 @@ class Finder:
                     return Found(model, all_names, "alias" if why else "exact", why)
         return None
 
-    def _guess(self, provider: str, model: str) -> Found | None:
+    def _known(self, provider: str, names: Names, day: date | None) -> Found | None:
+        return self._in_data(provider, names) or self._in_overlays(provider, names, day)
+
+    def _guess(self, provider: str, model: str, day: date | None) -> Found | None:
         for name, reason in relatives(model):
-            if found := self._in_data(provider, [(name, "")]):
+            if found := self._known(provider, [(name, "")], day):
                 return replace(found, status="fallback", reason=reason)
         return None
 

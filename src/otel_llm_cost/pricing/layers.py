@@ -2,7 +2,9 @@
 
 Standard rates first: the data's of the day, then every overlay's entries without a context, in rising rank.  Then
 the context's: the data's variants, then the overlays' entries for it (rates, back-dated variants, multipliers).
-What was asked for and nobody prices (a tier, a batch) is named: the standard rate is then a guess.
+What was asked for and nobody prices (a tier, a batch) is named: the standard rate is then a guess.  But capacity that
+was bought beforehand is not billed by the call: what a token of it costs is written in a contract, so it has no price
+here unless an overlay gives one.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Final
 
 from .catalogue import Model, Price
 from .cost import Context
+from .hours import rates_in
 from .money import Rate, Rates, flat, scale, step_of, times
 from .overlay import PACKAGED, Entry
 
@@ -21,20 +24,29 @@ _STANDARD_TIERS: Final = frozenset(("", "default", "auto", "standard", "standard
 _VERTEX_PREFIX: Final = "on_demand_"
 """Vertex AI's `trafficType` writes its tiers so: ON_DEMAND_FLEX, ON_DEMAND_PRIORITY."""
 _STANDARD_SPEEDS: Final = frozenset(("", "standard", "normal", "default"))
+_NO_REGIONS: Final = frozenset(("", "global", "not_available"))
+
+PREPAID: Final = {
+    "anthropic": frozenset(("priority",)),
+    "openai": frozenset(("scale",)),
+    "google": frozenset(("provisioned_throughput",)),
+    "aws": frozenset(("reserved",)),
+}
+"""Vendor → tiers that are capacity bought beforehand: Priority Tier, Scale Tier, Provisioned Throughput, Reserved."""
 
 
 def asked(context: Context) -> dict[str, str]:
-    """What a context asks for beyond the standard; tiers are compared in lower case."""
+    """What a context asks for beyond the standard, in lower case.  A batch is a tier of its own, beside no other."""
     tier, speed, region = (str(said or "").lower() for said in (context.service_tier, context.speed, context.region))
     tier = tier.removeprefix(_VERTEX_PREFIX)
     out: dict[str, str] = {}
     if context.batch or tier == "batch":
         out["batch"] = "true"
-    if tier != "batch" and tier not in _STANDARD_TIERS:
+    elif tier not in _STANDARD_TIERS:
         out["service_tier"] = tier
     if speed not in _STANDARD_SPEEDS:
         out["speed"] = speed
-    if region:
+    if region not in _NO_REGIONS:
         out["region"] = region
     return out
 
@@ -48,6 +60,8 @@ class Layered:
     covered: set[str] = field(default_factory=set)
     once: set[str] = field(default_factory=set)
     used: list[Entry] = field(default_factory=list)
+    prepaid: bool = False
+    """Served from capacity that is paid for by contract: there are no rates."""
 
     @property
     def overridden(self) -> bool:
@@ -64,23 +78,28 @@ def layer(
 ) -> Layered:
     """The rates of a model.  `entries` are for this model and day; `own` is False when its vendor is another one."""
     entries = list(entries)
-    layered = Layered(dict(window.rates if window else model.standard(day)), context)
+    layered = Layered(dict(rates_in(model, window, day, own=own)), context)
     for entry in entries:
         if not entry.context:
             _put(layered, entry)
     standard = dict(layered.rates)
+    discounts = [entry for entry in entries if entry.multiplier is not None and not entry.context]
     if own:
-        _put_variants(layered, model, day)
-    for entry in entries:
+        _put_variants(layered, model, day, discounts)
+    for i, entry in enumerate(entries):
         if entry.context and entry.context.items() <= context.items():
             if entry.backdate:
                 _put_backdated(layered, entry, model, day, standard)
             else:
-                _put(layered, entry)
+                _put(layered, entry, [later for later in entries[i:] if later in discounts])
+    if own and "service_tier" not in layered.covered and context.get("service_tier") in PREPAID.get(model.provider, ()):
+        layered.prepaid = True
+        layered.rates.clear()
     return layered
 
 
-def _put(layered: Layered, entry: Entry) -> None:
+def _put(layered: Layered, entry: Entry, discounts: Iterable[Entry] = ()) -> None:
+    """One entry on the rates; `discounts` are those of higher rank, which a price of its own for a context has too."""
     if entry.fills_gap and entry.context.keys() <= layered.covered:
         return
     for name, price in entry.rates.items():
@@ -89,6 +108,7 @@ def _put(layered: Layered, entry: Entry) -> None:
         for name, price in prices.items():
             below = tuple(step for step in layered.rates.get(name, flat(price)) if step[0] < above)
             layered.rates[name] = (*below, (above, price))
+    _discount(layered.rates, {*entry.rates, *(name for _, prices in entry.tiers for name in prices)}, discounts)
     if entry.multiplier is not None:
         for name in entry.applies_to & layered.rates.keys():
             layered.rates[name] = times(layered.rates[name], *entry.multiplier)
@@ -97,13 +117,21 @@ def _put(layered: Layered, entry: Entry) -> None:
     layered.used.append(entry)
 
 
-def _put_variants(layered: Layered, model: Model, day: date) -> None:
+def _discount(rates: dict[str, Rate], names: Iterable[str], discounts: Iterable[Entry]) -> None:
+    for entry in discounts:
+        for name in entry.applies_to.intersection(names):
+            rates[name] = times(rates[name], *(entry.multiplier or (1, 1)))
+
+
+def _put_variants(layered: Layered, model: Model, day: date, discounts: Iterable[Entry]) -> None:
+    """What the data has for a context; a discount that is for every context is for these too."""
     fixed: set[str] = set()
     for variant in model.variants:
         if variant.holds(day) and variant.when.items() <= layered.asked.items():
             layered.rates.update({name: rate for name, rate in variant.rates.items() if name not in fixed})
             fixed |= variant.rates.keys()
             layered.covered |= variant.when.keys()
+    _discount(layered.rates, fixed, discounts)
 
 
 def _put_backdated(layered: Layered, entry: Entry, model: Model, day: date, standard: Rates) -> None:

@@ -3,7 +3,8 @@
 One model is called `gpt-4o`, `models/gpt-4o`, `openai/gpt-4o`, `arn:…:foundation-model/…`, `us.anthropic.…`, with a
 date behind it or without, or `ft:gpt-4o:acme::id` when fine-tuned.  `spellings` lists what a name may be looked up
 as, nearest first, each with the reason that is recorded when it is the one that fits.  What follows from a guess,
-a name without its date or the base of a fine-tuned model, is kept apart: such a price is marked.
+a name without its date or the base of a fine-tuned model, is kept apart: such a price is marked.  `region_of` reads
+from a host's name where inference ran, for the vendors that ask more for it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,18 @@ _COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=-|:|$)")
 _DATE = r"(?:20\d\d-\d\d-\d\d|20\d{6}|20\d\d-\d\d|\d\d-20\d\d|(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01]))"
 _DATED = re.compile(rf"^(.+?)[-@]{_DATE}(?:-v\d+(?::\d+)?)?$")
 _FINE_TUNED = re.compile(r"^(?:ft:([^:]+)(?::.*)?|(.+)\.ft-.*)$")
+_ROUTED = re.compile(r":(?:nitro|floor|exacto|online)$")
+"""How OpenRouter is to choose a host for a model, not another model (`:free`, `:extended` and `:thinking` are)."""
+_BY_CHARACTER = re.compile(r"^(?:text-(?:multilingual-)?embedding-\d|textembedding-gecko)")
+"""Vertex AI's old embeddings are sold by the character; what a token of them is worth stands under `:tokens`."""
+_REGIONAL_HOST = re.compile(
+    r"^(?:[a-z]{2}\.api\.openai\.com|[a-z0-9-]+\.api\.x\.ai|[a-z0-9-]+-aiplatform\.googleapis\.com|aiplatform\.[a-z]{2}\.rep\.googleapis\.com)$"
+)
+
+
+def region_of(server_address: str | None) -> str | None:
+    """`regional` where a host promises to keep inference in one region, which some vendors charge for; else None."""
+    return "regional" if server_address and _REGIONAL_HOST.match(server_address.lower()) else None
 
 
 def spellings(model: str) -> list[tuple[str, str]]:
@@ -57,6 +70,8 @@ def spellings(model: str) -> list[tuple[str, str]]:
         for name in list(found):
             if match := pattern.match(name):
                 found.setdefault(match[1], "prefix_removed")
+    for name in list(found):
+        found.setdefault(_ROUTED.sub("", name), "variant_removed")
     for name in list(found):
         if "/" in name:
             found.setdefault(name.rpartition("/")[2], "vendor_prefix_removed")
@@ -77,6 +92,8 @@ def relatives(model: str) -> list[tuple[str, str]]:
             out.extend((dated[1], "fine_tuned_at_base_rate") for dated in [_DATED.match(base)] if dated)
         elif match := _DATED.match(name):
             out.append((match[1], "dated_suffix_removed"))
+        if _BY_CHARACTER.match(name):
+            out.append((f"{name}:tokens", "sold_by_the_character"))
     return out
 
 

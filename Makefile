@@ -28,6 +28,7 @@ check: $(SYNC)  ## style, types, who imports whom, generated files
 	$(RUN) mypy
 	$(RUN) lint-imports --no-cache
 	$(RUN) python -m otel_llm_cost_exporter.price_data --check
+	$(RUN) python -m otel_llm_cost_exporter.sql_road --check
 	$(RUN) python -m tests.doors --check
 	$(UV) lock --check --quiet
 
@@ -56,6 +57,7 @@ bench: $(SYNC)  ## what it costs: per call and chunk beside peers, per span to s
 	$(RUN) python -m benchmarks.instrumentation
 	$(RUN) python -m benchmarks.collector
 	$(RUN) python -m benchmarks.pricing
+	$(RUN) python -m benchmarks.sql_road
 
 recordings: $(SYNC)  ## recorded provider traffic through the real SDK (needs LLM_RECORDINGS=folder)
 	$(RUN) python -m benchmarks.recordings

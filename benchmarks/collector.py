@@ -22,8 +22,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from otel_llm_cost import attributes
 from otel_llm_cost.record import Call, Request, Response, Tags, Usage
-from otel_llm_cost_exporter.decode import decode
 from otel_llm_cost_exporter.costing import price
+from otel_llm_cost_exporter.decode import decode
 from otel_llm_cost_exporter.pipeline import Pipeline
 from otel_llm_cost_exporter.price_data import load_book
 from otel_llm_cost_exporter.receive.ingest import Ingest, Status

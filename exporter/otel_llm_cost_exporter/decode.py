@@ -34,10 +34,10 @@ MOST_SPANS: Final = 50_000
 _MOST_ANCESTORS: Final = 32
 _NO_SPAN: Final = bytes(8)
 _USAGE: Final = frozenset(USAGE_NAMES.values()) | {"gen_ai.usage.cache_creation.input_tokens"}
-_SIGNS: Final = _USAGE | {OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL}
-_SAYS_WHAT: Final = _SIGNS - {PROVIDER}
+OUR_SIGNS: Final = _USAGE | {OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL}
+_SAYS_WHAT: Final = OUR_SIGNS - {PROVIDER}
 """Some SDKs name the provider on the spans of all their requests, calls or not."""
-_NOT_CALLS: Final = frozenset(
+NOT_CALLS: Final = frozenset(
     {
         "create_agent",
         "evaluate",
@@ -174,7 +174,7 @@ def _has_ids(span: Span) -> bool:
 
 def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | None:
     pairs = {pair.key: pair.value for pair in span.attributes}
-    if _SIGNS.isdisjoint(pairs) and SIGNS.isdisjoint(pairs) and not tells_by_name(origin.scope_name):
+    if OUR_SIGNS.isdisjoint(pairs) and SIGNS.isdisjoint(pairs) and not tells_by_name(origin.scope_name):
         return None
     told = {name: _value(value) for name, value in pairs.items()}
     attributes = normalise(told, origin.scope_name, span.name)
@@ -208,7 +208,7 @@ def _is_call(attributes: dict[str, Any]) -> bool:
     if not _USAGE.isdisjoint(attributes):
         return True
     operation = attributes.get(OPERATION)
-    not_a_call = isinstance(operation, str) and operation in _NOT_CALLS
+    not_a_call = isinstance(operation, str) and operation in NOT_CALLS
     return not not_a_call and not _SAYS_WHAT.isdisjoint(attributes)
 
 

@@ -95,11 +95,11 @@ COUNTS_WITH_A_COLUMN: Final = {
 }
 """Column → field of `Usage`; the counts of the other fields are in the column `usage_other`."""
 _NOT_COUNTS: Final = frozenset({"estimated", "estimated_counts"})
-_OTHER_COUNTS: Final = tuple(
+OTHER_COUNTS: Final = tuple(
     name for name in Usage._fields if name not in {*COUNTS_WITH_A_COLUMN.values(), *_NOT_COUNTS}
 )
-_other_counts = attrgetter(*_OTHER_COUNTS)
-_NO_OTHER: Final = (None,) * len(_OTHER_COUNTS)
+_other_counts = attrgetter(*OTHER_COUNTS)
+_NO_OTHER: Final = (None,) * len(OTHER_COUNTS)
 
 
 def _count(field: str) -> Callable[[PricedCall], int | None]:
@@ -109,7 +109,7 @@ def _count(field: str) -> Callable[[PricedCall], int | None]:
 
 def _usage_other(usage: Usage) -> dict[str, int]:
     said = _other_counts(usage)
-    return {} if said == _NO_OTHER else {n: v for n, v in zip(_OTHER_COUNTS, said, strict=True) if v is not None}
+    return {} if said == _NO_OTHER else {n: v for n, v in zip(OTHER_COUNTS, said, strict=True) if v is not None}
 
 
 def _quantities(cost: Cost) -> dict[str, int]:

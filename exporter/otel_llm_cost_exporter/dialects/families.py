@@ -159,7 +159,7 @@ TOOK: Final = "llm_cost.dialects.took"
 """Seconds that a call had taken at the start of its span, which then is its end."""
 _LOGFIRE_ERROR: Final = 17
 """OpenTelemetry's number of the severity ERROR."""
-_READERS: Final[dict[str, Reader]] = {
+READERS: Final[dict[str, Reader]] = {
     "opentelemetry.instrumentation.anthropic": _openllmetry_anthropic,
     "opentelemetry.instrumentation.google_generativeai": _openllmetry_google,
     "opentelemetry.instrumentation.vertexai": _openllmetry_google,
@@ -178,4 +178,4 @@ def reader_of(scope_name: str) -> Reader | None:
         return _openlit(scope_name[len(_OPENLIT) :])
     if scope_name.startswith(_OPENINFERENCE):
         return _openinference
-    return _READERS.get(scope_name)
+    return READERS.get(scope_name)

@@ -51,7 +51,7 @@ SPAN_KINDS: Final = {
 """OpenInference's kinds of span; Langfuse's types of observation are these in lower case, but for calls."""
 OPERATIONS: Final = {"execute_task": "invoke_workflow", "llm_request": "chat", "vector_db_retrieve": "retrieval"}
 """OpenLLMetry's own names of operations, under the conventions' attribute."""
-_REQUEST_TYPES: Final = {"completion": "text_completion", "embedding": "embeddings"}
+REQUEST_TYPES: Final = {"completion": "text_completion", "embedding": "embeddings"}
 _LONGEST_LIST: Final = 10_000
 """Characters of a list that came as text."""
 
@@ -65,7 +65,7 @@ def _span_kind(value: Any) -> Any:
 
 
 def _request_type(value: Any) -> Any:
-    return _REQUEST_TYPES.get(value, value) if isinstance(value, str) else value
+    return REQUEST_TYPES.get(value, value) if isinstance(value, str) else value
 
 
 def listed(value: Any) -> Any:

@@ -137,7 +137,7 @@ class Store:
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that gives nothing.
 
-        `{local_source}` in it becomes what a dictionary's SOURCE(CLICKHOUSE(…)) needs to read this very database.
+        `/* credentials */` in it becomes what a dictionary's SOURCE(CLICKHOUSE(…)) needs to read this very database.
         """
         self._command(sql, parameters or {}, "a statement")
 
@@ -160,7 +160,7 @@ class Store:
         self.close()
 
     def _command(self, sql: str, parameters: Mapping[str, Any], doing: str = "a migration") -> None:
-        sql = sql.replace("{local_source}", local_source(self._target))
+        sql = sql.replace("/* credentials */", local_source(self._target))
         try:
             self._handles.write.command(sql, parameters=dict(parameters))
         except _DRIVER_FAULTS as error:

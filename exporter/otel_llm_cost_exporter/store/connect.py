@@ -86,7 +86,7 @@ def parse(dsn: str) -> Target:
 
 def local_source(target: Target) -> str:
     """What a dictionary of a server needs to read a table of that server: it logs in like anybody else."""
-    said = {"DB": target.database or "default"}
+    said = {"DB": target.database} if target.database else {}
     if target.user:
         said |= {"USER": target.user, "PASSWORD": target.password}
     return " ".join(f"{name} {_quoted(value)}" for name, value in said.items())

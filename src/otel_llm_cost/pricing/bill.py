@@ -72,7 +72,7 @@ def bill(found: Priced, counted: Quantities, minute: int | None, version: str) -
         billed,
         row,
     )
-    guessed = card.guessed and any([index in card.guessed for index, _ in billed])
+    guessed = card.guessed and any([index in card.guessed for index, _ in billed])  # noqa: C419  # a generator takes longer
     if missing or counted.problems or counted.output_missing or guessed or found.windows:
         return _doubtful(cost, found, card, counted, missing, minute)
     return cost
@@ -84,6 +84,10 @@ def _billed(card: RateCard, row: RateRow, counts: Counts) -> Counts:
     return paid if row[_REQUEST] is None or not counts else (*paid, (_REQUEST, 1))
 
 
+def _guess(index: int) -> str:
+    return "cache_ttl_not_known" if BUCKETS[index] == "cache_write" else f"{BUCKETS[index]}_at_default_rate"
+
+
 def _doubtful(
     cost: Cost, found: Priced, card: RateCard, counted: Quantities, missing: list[int], minute: int | None
 ) -> Cost:
@@ -92,7 +96,7 @@ def _doubtful(
     Where something is not known and all that is known is free, the cost is not known: it is never a zero.
     """
     gaps = [*counted.problems, *(f"no_rate_for_{BUCKETS[index]}" for index in missing)]
-    guesses = [f"{BUCKETS[i]}_at_default_rate" for i, _ in counted.counts if i in card.guessed]
+    guesses = [_guess(i) for i, _ in counted.counts if i in card.guessed]
     if found.windows and minute is None:
         guesses.append("time_of_day_not_known")
     lost = {PART[index] for index in missing} - {PART[index] for index, _ in cost.billed if index not in missing}

@@ -29,9 +29,9 @@ class PriceBook:
     """Dated prices of many vendors, under zero or more overlays.  Immutable but for its cache; safe to share."""
 
     def __init__(self, catalogue: Catalogue, overlays: tuple[Overlay, ...] = ()) -> None:
-        self._catalogue = catalogue
-        self._overlays = overlays
-        self._finder = Finder(catalogue, overlays)
+        self.catalogue = catalogue
+        self.overlays = overlays
+        self.finder = Finder(catalogue, overlays)
         self._cards: dict[tuple[Any, ...], Priced | Unpriced] = {}
         self.source = catalogue.source
         """What the data was made from, such as "genai-prices 0.2.3"."""
@@ -51,7 +51,7 @@ class PriceBook:
         Raises ValueError naming the entry and the field if the overlay is malformed.
         """
         known = overlay if isinstance(overlay, Overlay) else Overlay.decode(overlay, origin)
-        return PriceBook(self._catalogue, (*self._overlays, known))
+        return PriceBook(self.catalogue, (*self.overlays, known))
 
     def price(self, provider: str, model: str, usage: Usage | None, at: date, context: Context = STANDARD) -> Cost:
         """What a call cost on the (UTC) day `at`; a `datetime` also chooses between prices by time of day."""
@@ -76,17 +76,17 @@ class PriceBook:
 
     def facts(self, provider: str, model: str) -> tuple[Model, tuple[Entry, ...]] | None:
         """All that is known of a model, whatever the day: dated prices and variants, and overlay entries."""
-        name = self._finder.provider(provider)
-        found = self._finder.find(name, model, None)
-        return (found.model, tuple(self._finder.entries(name, found, None))) if found else None
+        name = self.finder.provider(provider)
+        found = self.finder.find(name, model, None)
+        return (found.model, tuple(self.finder.entries(name, found, None))) if found else None
 
     def providers(self) -> list[str]:
         """The ids of the data's providers."""
-        return sorted(self._catalogue.providers)
+        return sorted(self.catalogue.providers)
 
     def models(self, provider: str) -> Iterator[str]:
         """The ids of a provider's models; none if the data does not have the provider."""
-        known = self._catalogue.providers.get(self._finder.provider(provider))
+        known = self.catalogue.providers.get(self.finder.provider(provider))
         return (model.id for model in known or ())
 
     def _card(self, provider: str, model: str, day: date, context: Context) -> Priced | Unpriced:
@@ -96,18 +96,18 @@ class PriceBook:
         key = (provider, model, day, context.service_tier, context.batch, context.speed, context.region)
         card = self._cards.get(key)
         if card is None:
-            card = self._compile(self._finder.provider(provider), model, day, asked(context))
+            card = self._compile(self.finder.provider(provider), model, day, asked(context))
             if len(self._cards) >= _CACHE_SIZE:
                 self._cards.clear()
             self._cards[key] = card
         return card
 
     def _compile(self, provider: str, name: str, day: date, context: Mapping[str, str]) -> Priced | Unpriced:
-        found = self._finder.find(provider, name, day)
+        found = self.finder.find(provider, name, day)
         if found is None:
-            return Unpriced("unknown_model" if self._finder.knows(provider) else "unknown_provider")
+            return Unpriced("unknown_model" if self.finder.knows(provider) else "unknown_provider")
         model = found.model
-        entries = list(self._finder.entries(provider, found, day))
+        entries = list(self.finder.entries(provider, found, day))
         own = model.provider == provider
 
         def compiled(window: Price | None) -> tuple[Layered, RateCard]:

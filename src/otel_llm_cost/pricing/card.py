@@ -4,7 +4,7 @@ A bucket with no rate of its own is billed at that of the bucket it is a part of
 is output, a cached token with no discount is an input token, a picture is input unless listed.  Two exceptions.
 Audio costs many times what text does, so with no rate for it there is no price (one vendor bills every modality
 alike unless it says otherwise).  And a longer cache write costs more than the default, so billing it at the
-default's rate is a guess and is marked.
+default's rate is a guess and is marked.  So is a write of which nobody said how long it is kept, where that matters.
 """
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ def _completed(provider: str, rates: Rates) -> tuple[dict[str, Rate], list[str]]
     """Rates with the gaps filled that can be, and the names of those that are guesses."""
     out = {name: rate for name, rate in rates.items() if name in INDEX}
     guessed = [name for name in _LONGER_WRITES if name not in out and "cache_write" in out]
+    if out.get("cache_write_1h", out.get("cache_write")) != out.get("cache_write"):
+        guessed.append("cache_write")
     discounted = [kind for kind in ("audio", "image") if "cache_read" in out or f"input_{kind}" in out]
     for kind in discounted:
         _fill(out, f"cache_read_{kind}", ("cache_read", f"input_{kind}"))

@@ -75,7 +75,7 @@ class Provider:
         self._models: dict[int, Model] = {}
 
     @cached_property
-    def _names(self) -> dict[str, int]:
+    def names(self) -> dict[str, int]:
         """Every name that a model is listed under, in lower case; a listed name goes before another model's id."""
         names: dict[str, int] = {}
         for i, (_, clause, *_rest) in enumerate(self._raw):
@@ -91,7 +91,7 @@ class Provider:
 
     def named(self, name: str) -> Model | None:
         """The model that lists this very name."""
-        found = self._names.get(name)
+        found = self.names.get(name)
         return None if found is None else self._model(found)
 
     def matching(self, name: str) -> Model | None:

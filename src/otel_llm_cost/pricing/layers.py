@@ -20,11 +20,11 @@ from .hours import rates_in
 from .money import Rate, Rates, flat, scale, step_of, times
 from .overlay import PACKAGED, Entry
 
-_STANDARD_TIERS: Final = frozenset(("", "default", "auto", "standard", "standard_only", "on_demand"))
-_VERTEX_PREFIX: Final = "on_demand_"
+STANDARD_TIERS: Final = frozenset(("", "default", "auto", "standard", "standard_only", "on_demand"))
+VERTEX_PREFIX: Final = "on_demand_"
 """Vertex AI's `trafficType` writes its tiers so: ON_DEMAND_FLEX, ON_DEMAND_PRIORITY."""
-_STANDARD_SPEEDS: Final = frozenset(("", "standard", "normal", "default"))
-_NO_REGIONS: Final = frozenset(("", "global", "not_available"))
+STANDARD_SPEEDS: Final = frozenset(("", "standard", "normal", "default"))
+NO_REGIONS: Final = frozenset(("", "global", "not_available"))
 
 PREPAID: Final = {
     "anthropic": frozenset(("priority",)),
@@ -38,15 +38,15 @@ PREPAID: Final = {
 def asked(context: Context) -> dict[str, str]:
     """What a context asks for beyond the standard, in lower case.  A batch is a tier of its own, beside no other."""
     tier, speed, region = (str(said or "").lower() for said in (context.service_tier, context.speed, context.region))
-    tier = tier.removeprefix(_VERTEX_PREFIX)
+    tier = tier.removeprefix(VERTEX_PREFIX)
     out: dict[str, str] = {}
     if context.batch or tier == "batch":
         out["batch"] = "true"
-    elif tier not in _STANDARD_TIERS:
+    elif tier not in STANDARD_TIERS:
         out["service_tier"] = tier
-    if speed not in _STANDARD_SPEEDS:
+    if speed not in STANDARD_SPEEDS:
         out["speed"] = speed
-    if region not in _NO_REGIONS:
+    if region not in NO_REGIONS:
         out["region"] = region
     return out
 

@@ -53,14 +53,14 @@ _ROUTED = re.compile(r":(?:nitro|floor|exacto|online)$")
 """How OpenRouter is to choose a host for a model, not another model (`:free`, `:extended` and `:thinking` are)."""
 _BY_CHARACTER = re.compile(r"^(?:text-(?:multilingual-)?embedding-\d|textembedding-gecko)")
 """Vertex AI's old embeddings are sold by the character; what a token of them is worth stands under `:tokens`."""
-_REGIONAL_HOST = re.compile(
+REGIONAL_HOST = re.compile(
     r"^(?:[a-z]{2}\.api\.openai\.com|[a-z0-9-]+\.api\.x\.ai|[a-z0-9-]+-aiplatform\.googleapis\.com|aiplatform\.[a-z]{2}\.rep\.googleapis\.com)$"
 )
 
 
 def region_of(server_address: str | None) -> str | None:
     """`regional` where a host promises to keep inference in one region, which some vendors charge for; else None."""
-    return "regional" if server_address and _REGIONAL_HOST.match(server_address.lower()) else None
+    return "regional" if server_address and REGIONAL_HOST.match(server_address.lower()) else None
 
 
 def spellings(model: str) -> list[tuple[str, str]]:

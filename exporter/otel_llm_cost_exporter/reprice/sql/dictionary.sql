@@ -19,7 +19,7 @@ CREATE OR REPLACE DICTIONARY reprice_corrections
     price_version String
 )
 PRIMARY KEY trace, span
-SOURCE(CLICKHOUSE({local_source} QUERY '
+SOURCE(CLICKHOUSE(/* credentials */ QUERY '
     SELECT hex(trace_id) AS trace, hex(span_id) AS span,
         cost, cost_input, cost_cache_read, cost_cache_write, cost_output, cost_tools,
         mapKeys(quantities) AS quantity_names, mapValues(quantities) AS quantity_values,

@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost_exporter.price_table import load
+from otel_llm_cost_exporter.settle import settle
 from otel_llm_cost_exporter.store import Store
 from tests.exporter.otlp import chat, request, span
 
@@ -19,7 +20,6 @@ from .conftest import FILLED
 
 COST = Decimal("0.0035")
 """1000 × 2.50 + 100 × 10 USD per million."""
-SETTLE = upstream.ROAD / "periodic" / "settle.sql"
 
 
 def _loaded(store: Store, book: PriceBook) -> None:
@@ -99,6 +99,6 @@ def test_spans_of_one_call_in_several_inserts_are_settled(store: Store, book: Pr
     store.query("INSERT INTO llm_otel_spans SELECT * FROM otel_traces WHERE ScopeName = 'otel_llm_cost'")
     assert _costs(store) == (5 * COST, 5 * COST, 5)
     for _ in range(2):
-        upstream.run(store, SETTLE)
+        settle(store)
         assert _reasons(store) == ["", "", "duplicate_response", "parent_of_billed", "seen_before"]
         assert _costs(store) == (2 * COST, 2 * COST, 2)

@@ -24,6 +24,7 @@ _COMMANDS: Final = (
     ("explain", "explain", "Why a stored call cost what it did, bucket by bucket."),
     ("reprice", "reprice", "Price the calls of a period again; old figures are kept."),
     ("reconcile", "reconcile", "Our figures beside a provider's usage or cost export."),
+    ("settle", "settle", "Set aside what was counted and turned out to be told twice."),
     ("doctor", "doctor", "What is installed and connected, and what to do about the rest."),
 )
 """Name, module of this package that has a function of that name, and what stands in for it if that cannot load."""

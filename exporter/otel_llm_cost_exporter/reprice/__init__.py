@@ -40,10 +40,15 @@ _CHUNK: Final = 200_000
 _OLD_MONEY: Final = tuple(f"old_{name}" for name in MONEY)
 
 
-class Rewrites(Protocol):
-    """What is needed of a store here."""
+class Queries(Protocol):
+    """What is needed of a store to look."""
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]: ...
+
+
+class Rewrites(Queries, Protocol):
+    """What is needed of a store to correct."""
+
     def stream(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Iterator[list[dict[str, Any]]]: ...
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], token: str) -> None: ...
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None: ...
@@ -145,7 +150,12 @@ def _finish(store: Rewrites, run: UUID, selection: Selection, price_version: str
         _set_figures(store, run, chunk)
     store.command("DROP DICTIONARY IF EXISTS reprice_corrections")
     _note(store, run, "done", selection, price_version, corrected)
-    return Outcome(run=run, corrected=corrected, drift=store.query(sql("drift"), selection.parameters))
+    return Outcome(run=run, corrected=corrected, drift=drift(store, selection.since, selection.until))
+
+
+def drift(store: Queries, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """The hours in which the rows do not add up to the rollup, with both sums."""
+    return store.query(sql("drift"), {"since": since, "until": until})
 
 
 def _set_figures(store: Rewrites, run: UUID, chunk: Mapping[str, Any]) -> None:

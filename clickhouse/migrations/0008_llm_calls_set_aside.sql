@@ -1,5 +1,5 @@
 -- Calls that were counted when they came and turned out to be told twice: the other telling was in another insert.
--- `periodic/settle.sql` finds them; a row here takes a call out of the rollup, and is the trail of that.
+-- `otel-llm-cost settle` finds them; a row here takes a call out of the rollup, and is the trail of that.
 CREATE TABLE IF NOT EXISTS llm_calls_set_aside
 (
     set_aside_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),

@@ -1,0 +1,55 @@
+-- Counted calls of the last days that another row tells as well, and why they should not be: the deepest span with usage
+-- wins, of two with one response id the one written by otel-llm-cost, then the first to come.  Copies of one span that came
+-- in the same millisecond cannot be told apart: they are found and left.
+WITH RECURSIVE
+    calls AS
+    (
+        SELECT
+            *,
+            price_reason NOT IN ('bad_usage', 'no_usage', 'failed')
+                AND (operation != 'fetch_response' OR scope_name = 'otel_llm_cost') AS carries_usage
+        FROM llm_calls
+        WHERE received_at >= now() - toIntervalDay({days:UInt16})
+    ),
+    links AS ({links}),
+    above AS
+    (
+        SELECT lower(hex(trace_id)) AS trace, lower(hex(parent_span_id)) AS span, 1 AS height
+        FROM calls
+        WHERE carries_usage AND (counted OR counted_reason = 'parent_of_billed')
+        UNION ALL
+        SELECT links.trace AS trace, links.parent AS span, above.height + 1 AS height
+        FROM above
+        INNER JOIN links ON links.trace = above.trace AND links.span = above.span
+        WHERE above.height < 32
+    ),
+    placed AS
+    (
+        SELECT
+            *,
+            count() OVER (PARTITION BY trace_id, span_id, received_at) AS alike,
+            row_number() OVER (PARTITION BY trace_id, span_id ORDER BY counted DESC, received_at) AS copy,
+            row_number() OVER same_response AS place,
+            first_value((scope_name, batch OR operation = 'fetch_response', span_id)) OVER same_response AS best
+        FROM calls
+        WINDOW same_response AS (
+            PARTITION BY if(response_id = '' OR NOT carries_usage OR NOT counted, hex(span_id), concat(provider, '\0', response_id))
+            ORDER BY scope_name != 'otel_llm_cost', received_at, ts
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+    )
+SELECT
+    multiIf(
+        copy > 1, 'seen_before',
+        (lower(hex(trace_id)), lower(hex(span_id))) IN (SELECT trace, span FROM above), 'parent_of_billed',
+        response_id != '' AND carries_usage AND place > 1 AND span_id != best.3
+            AND NOT (scope_name = 'otel_llm_cost' AND best.1 = 'otel_llm_cost'
+                AND NOT (batch OR operation = 'fetch_response' OR best.2)), 'duplicate_response',
+        '') AS reason,
+    trace_id, span_id, toUnixTimestamp64Milli(placed.received_at) AS received_ms,
+    toUnixTimestamp64Nano(ts) AS ts_ns, project, feature, environment, provider,
+    if(response_model != '', response_model, request_model) AS model,
+    error_type, price_status, price_reason, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+    reasoning_tokens, cost, cost_input, cost_cache_read, cost_cache_write, cost_output, cost_tools, alike > 1 AS left_alone
+FROM placed
+WHERE counted AND reason != ''
+    AND (trace_id, span_id, received_at) NOT IN (SELECT trace_id, span_id, received_at FROM llm_calls_set_aside)

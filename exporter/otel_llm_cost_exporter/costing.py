@@ -43,10 +43,10 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
             cost = _doubted(other, "request_model")
     if cost.reason == "no_usage" and call.error:  # some instrumentations write zeros where a call failed
         return unknown("failed", book.version)
-    if cost.total is not None and abs(cost.total) >= MOST_MONEY:
-        return unknown("out_of_range", book.version)
     if call.response.asides and cost.total is not None:
         cost = _with_asides(book, call, cost, at, context)
+    if cost.total is not None and cost.total >= MOST_MONEY:
+        return unknown("out_of_range", book.version)
     if cost.total is not None and usage.estimated:
         cost = _doubted(cost, "estimated_usage")
     return _doubted(cost, "served_tier_not_known") if cost.total is not None and _tier_not_known(call) else cost

@@ -8,8 +8,9 @@ a span that cannot be identified is rejected.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -25,6 +26,7 @@ from otel_llm_cost.attributes import (
     USAGE_NAMES,
 )
 from otel_llm_cost.attributes import decode as decode_call
+from otel_llm_cost.hosts import seller
 from otel_llm_cost.record import Call, Error
 
 from .dialects import OURS, SIGNS, TOOK, explain, normalise, tells_by_name
@@ -37,6 +39,10 @@ _USAGE: Final = frozenset(USAGE_NAMES.values()) | {"gen_ai.usage.cache_creation.
 OUR_SIGNS: Final = _USAGE | {OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL}
 _SAYS_WHAT: Final = OUR_SIGNS - {PROVIDER}
 """Some SDKs name the provider on the spans of all their requests, calls or not."""
+OFTEN_ELSEWHERE: Final = frozenset({"openai", "anthropic"})
+"""Vendors whose SDKs are pointed at hosts of others by a base URL."""
+_LONGEST_HOST: Final = 255
+_NO_HOSTS: Final[Mapping[str, str]] = MappingProxyType({})
 NOT_CALLS: Final = frozenset(
     {
         "create_agent",
@@ -107,14 +113,18 @@ class _Origin:
     scope_name: str
     scope_version: str
     received_ns: int
+    hosts: Mapping[str, str]
 
 
-def decode(request: ExportTraceServiceRequest, received_ns: int) -> Decoded:
-    """Every call of a request, in the order of its spans; never raises on a parsed request."""
+def decode(request: ExportTraceServiceRequest, received_ns: int, hosts: Mapping[str, str] = _NO_HOSTS) -> Decoded:
+    """Every call of a request, in the order of its spans; never raises on a parsed request.
+
+    `hosts`: who is behind a host that nobody knows, as `otel_llm_cost.hosts.named` reads it.
+    """
     calls: list[Arrived] = []
     rejected = 0
     parents = _parents(request)
-    for origin, spans in _origins(request, received_ns):
+    for origin, spans in _origins(request, received_ns, hosts):
         for span in spans:
             if not _has_ids(span):
                 rejected += 1
@@ -149,7 +159,9 @@ def _ancestors(span: Span, parents: _Parents) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def _origins(request: ExportTraceServiceRequest, received_ns: int) -> Iterator[tuple[_Origin, Iterable[Span]]]:
+def _origins(
+    request: ExportTraceServiceRequest, received_ns: int, hosts: Mapping[str, str]
+) -> Iterator[tuple[_Origin, Iterable[Span]]]:
     for of_resource in request.resource_spans:
         resource = _attributes(of_resource.resource.attributes)
         tags = {
@@ -164,6 +176,7 @@ def _origins(request: ExportTraceServiceRequest, received_ns: int) -> Iterator[t
                 scope_name=of_scope.scope.name,
                 scope_version=of_scope.scope.version,
                 received_ns=received_ns,
+                hosts=hosts,
             )
             yield origin, of_scope.spans
 
@@ -197,7 +210,7 @@ def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | No
         scope_version=origin.scope_version,
         service_name=origin.service_name,
         environment=origin.environment,
-        call=_with_status(decoded.call, span.status),
+        call=_with_status(_by_its_host(decoded.call, origin), span.status),
         problems=decoded.problems + doubts,
         bad_usage=decoded.bad_usage,
         ancestors=_ancestors(span, parents),
@@ -210,6 +223,18 @@ def _is_call(attributes: dict[str, Any]) -> bool:
     operation = attributes.get(OPERATION)
     not_a_call = isinstance(operation, str) and operation in NOT_CALLS
     return not not_a_call and not _SAYS_WHAT.isdisjoint(attributes)
+
+
+def _by_its_host(call: Call, origin: _Origin) -> Call:
+    """Others name the vendor of the SDK, whoever the SDK was pointed at; whose price it is, the host decides.
+
+    Ours knows the host when it names the vendor.
+    """
+    request = call.request
+    if origin.scope_name == OURS or request.provider not in OFTEN_ELSEWHERE or not request.server_address:
+        return call
+    host = seller(request.server_address[:_LONGEST_HOST], request.server_port, origin.hosts)
+    return call if host == request.provider else call._replace(request=request._replace(provider=host))
 
 
 def _with_status(call: Call, status: Status) -> Call:

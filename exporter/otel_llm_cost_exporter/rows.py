@@ -72,7 +72,8 @@ def _stated(amount: str | None) -> int | None:
         return None
     if not dollars.is_finite() or not 0 <= dollars < MOST_MONEY // _PICO:
         return None
-    return int(round(dollars, 12).scaleb(12))
+    pico = int(round(dollars, 12).scaleb(12))
+    return pico if pico < MOST_MONEY else None
 
 
 def _tags(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:

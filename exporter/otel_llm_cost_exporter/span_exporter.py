@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from .config import DEFAULT_STORE, STORE_VARIABLE
+from .config import DEFAULT_STORE, STORE_VARIABLE, provider_hosts
 from .pipeline import Pipeline
 from .price_data import load_book
 from .receive.ingest import Ingest, Outcome, Status
@@ -71,7 +71,7 @@ class LLMCostSpanExporter(SpanExporter):
             try:
                 pipeline = Pipeline(store, load_book())
                 pipeline.recall(store)
-                self._opened = store, Ingest(pipeline)
+                self._opened = store, Ingest(pipeline, hosts=provider_hosts())
             except BaseException:
                 store.close()
                 raise

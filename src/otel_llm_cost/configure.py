@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
 
+from . import hosts
 from .capture import LONGEST, Capture
 from .turn import Settings
 
 log = logging.getLogger(__name__)
 
-PROVIDER_HOSTS: Final = "OTEL_LLM_COST_PROVIDER_HOSTS"
 STREAM_USAGE: Final = "OTEL_LLM_COST_STREAM_USAGE"
 CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 CONTENT_LENGTH: Final = "OTEL_LLM_COST_CONTENT_MAX_LENGTH"
@@ -40,12 +40,12 @@ _HASHING: Final = "hashing"
 def settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
     """How waists behave."""
     stream_usage = given.get("stream_usage")
-    hosts = given.get("provider_hosts")
+    named = given.get("provider_hosts")
     return Settings(
         _flag(environ, STREAM_USAGE) if stream_usage is None else stream_usage,
-        {_where(host): name for host, name in hosts.items()}
-        if hosts is not None
-        else _hosts(environ.get(PROVIDER_HOSTS, "")),
+        {hosts.where(host): name for host, name in named.items()}
+        if named is not None
+        else _hosts(environ.get(hosts.NAMED, "")),
     )
 
 
@@ -113,20 +113,8 @@ def _named(said: str, setting: str) -> Any:
     return found
 
 
-def _where(host: str) -> str:
-    """As a client tells it: in lower case, and an IPv6 address without brackets."""
-    return host.strip().lower().replace("[", "").replace("]", "")
-
-
 def _hosts(listed: str) -> dict[str, str]:
-    """`gateway.corp=openai,127.0.0.1:8080=anthropic` as a mapping; an entry that is none is named and passed over."""
-    hosts: dict[str, str] = {}
-    for entry in filter(None, (part.strip() for part in listed.split(","))):
-        host, equals, name = entry.rpartition("=")
-        where, bare, name = _where(host), _where(host).removesuffix(":443").removesuffix(":80"), name.strip()
-        if equals and where and name and "/" not in where:
-            hosts[where] = name
-            hosts.setdefault(bare, name)  # a client does not tell the port that its scheme has anyway
-        else:
-            log.warning("%s: %r is not of the form host=provider or host:port=provider; ignored", PROVIDER_HOSTS, entry)
-    return hosts
+    found, bad = hosts.named(listed)
+    for entry in bad:
+        log.warning("%s: %r is not of the form host=provider or host:port=provider; ignored", hosts.NAMED, entry)
+    return found

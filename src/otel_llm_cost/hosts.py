@@ -12,11 +12,12 @@ and stands for itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
-_VENDORS: Final = {
+VENDORS: Final = {
     # well-known values of gen_ai.provider.name
     "api.openai.com": "openai",
     "openai.azure.com": "azure.ai.openai",
@@ -110,16 +111,16 @@ _VENDORS: Final = {
     "api.portkey.ai": "portkey",
     "ai-gateway.vercel.sh": "vercel",
 }
-_PATTERNS: Final = (
+PATTERNS: Final = (
     # regional and private endpoints; other hosts below amazonaws.com are anybody's
     (re.compile(r"(?:^|\.)bedrock[a-z-]*\.[^.]+\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)$"), "aws.bedrock"),
     (re.compile(r"(?:^|[a-z0-9]-)aiplatform(?:\.[a-z0-9-]+\.rep)?\.googleapis\.com$"), "gcp.vertex_ai"),
 )
 
 # a server of one's own, by the port that is its default and hardly anything else's, or by its name in a compose file
-_PORTS: Final = {11434: "ollama", 1234: "lmstudio"}
-_SERVICES: Final = frozenset({"ollama", "vllm", "lmstudio", "localai", "sglang"})
-_LOCAL: Final = (".local", ".localhost", ".internal", ".lan")
+PORTS: Final = {11434: "ollama", 1234: "lmstudio"}
+SERVICES: Final = frozenset({"ollama", "vllm", "lmstudio", "localai", "sglang"})
+LOCAL: Final = (".local", ".localhost", ".internal", ".lan")
 
 
 @lru_cache(maxsize=256)
@@ -132,23 +133,52 @@ def vendor(host: str, port: int | None = None) -> str:
     host = host.lower()
     suffix = host
     while suffix:
-        if suffix in _VENDORS:
-            return _VENDORS[suffix]
+        if suffix in VENDORS:
+            return VENDORS[suffix]
         suffix = suffix.partition(".")[2]
-    for pattern, name in _PATTERNS:
+    for pattern, name in PATTERNS:
         if pattern.search(host):
             return name
     if not _is_local(host):
         return host
-    return host if host in _SERVICES else _PORTS.get(port or 0, host)
+    return host if host in SERVICES else PORTS.get(port or 0, host)
 
 
 def _is_local(host: str) -> bool:
     """A loopback or private address, or a name that no public resolver knows."""
-    if host.endswith(_LOCAL):
+    if host.endswith(LOCAL):
         return True
     try:
         address = ip_address(host.strip("[]"))
     except ValueError:
         return "." not in host
     return address.is_private or address.is_loopback
+
+
+NAMED: Final = "OTEL_LLM_COST_PROVIDER_HOSTS"
+"""Environment variable in which a user says who is behind a gateway: `gateway.corp=openai,127.0.0.1:8080=anthropic`."""
+
+
+def where(host: str) -> str:
+    """A host as a client tells it: in lower case, and an IPv6 address without brackets."""
+    return host.strip().lower().replace("[", "").replace("]", "")
+
+
+def named(listed: str) -> tuple[dict[str, str], list[str]]:
+    """The value of `NAMED` as host, or host:port, → vendor; and the entries that are none."""
+    hosts, bad = dict[str, str](), list[str]()
+    for entry in filter(None, (part.strip() for part in listed.split(","))):
+        host, equals, name = entry.rpartition("=")
+        at, bare, name = where(host), where(host).removesuffix(":443").removesuffix(":80"), name.strip()
+        if equals and at and name and "/" not in at:
+            hosts[at] = name
+            hosts.setdefault(bare, name)  # a client does not tell the port that its scheme has anyway
+        else:
+            bad.append(entry)
+    return hosts, bad
+
+
+def seller(host: str, port: int | None, hosts: Mapping[str, str]) -> str:
+    """The vendor of a host: as the user named it in `hosts`, else as `vendor` knows it."""
+    at = where(host)
+    return hosts.get(f"{at}:{port}") or hosts.get(at) or vendor(at, port)

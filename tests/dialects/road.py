@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost_exporter.demo.emulator import Emulator
@@ -41,7 +42,8 @@ def travel(
 ) -> list[Judged]:
     """Run one program, with `extra` in its environment, and judge what is stored of it; raises ProgramFailed."""
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
-        collector = Collector(store, book, http_port=0, grpc_port=0, most_wait=0.0)
+        hosts = {urlsplit(origin).netloc: vendor for vendor, origin in emulator.origins.items()}
+        collector = Collector(store, book, http_port=0, grpc_port=0, most_wait=0.0, hosts=hosts)
         try:
             environment = {**_environment(emulator.origins, collector.http_port, service, folder), **extra}
             told = _run(command, environment)

@@ -47,12 +47,12 @@ other host is named itself. Your own names: `OTEL_LLM_COST_PROVIDER_HOSTS=gatewa
 def compatible_hosts() -> str:
     """Which provider is named for which host."""
     by_name: dict[str, list[str]] = {}
-    for host, name in hosts._VENDORS.items():
+    for host, name in hosts.VENDORS.items():
         by_name.setdefault(name, []).append(f"`{host}`")
     for host in ("bedrock-runtime.REGION.amazonaws.com", "REGION-aiplatform.googleapis.com"):
         by_name.setdefault(hosts.vendor(host), []).append(f"`{host}`")
-    for port, name in hosts._PORTS.items():
+    for port, name in hosts.PORTS.items():
         by_name.setdefault(name, []).append(f"port {port} of `localhost` or a private address")
-    for service in sorted(hosts._SERVICES):
+    for service in sorted(hosts.SERVICES):
         by_name.setdefault(hosts.vendor(service), []).append(f"`{service}`, the whole name")
     return _HOSTS + "\n".join(line([f"`{name}`", ", ".join(by_name[name])]) for name in sorted(by_name)) + "\n"

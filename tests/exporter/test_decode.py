@@ -232,3 +232,21 @@ def test_what_the_anthropic_sdk_does_beside_calls_is_no_call() -> None:
     listing = {"gen_ai.provider.name": "anthropic"}
     sent = request(span(counting), span(listing), scope="com.anthropic.sdk.python")
     assert decode(sent, time.time_ns()).calls == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "host", "named", "provider"),
+    [
+        ("some.peer", "api.openai.com", {}, "openai"),
+        ("some.peer", "api.groq.com", {}, "groq"),
+        ("some.peer", "foo.openai.azure.com", {}, "azure.ai.openai"),
+        ("some.peer", "llm.corp.example", {}, "llm.corp.example"),
+        ("some.peer", "llm.corp.example", {"llm.corp.example": "openai"}, "openai"),
+        ("some.peer", None, {}, "openai"),
+        ("otel_llm_cost", "llm.corp.example", {}, "openai"),
+    ],
+)
+def test_whose_price_it_is_the_host_decides(scope: str, host: str | None, named: dict[str, str], provider: str) -> None:
+    told = chat(**{"server.address": host})
+    (call,) = decode(request(span(told), scope=scope), NOW, named).calls
+    assert call.call.request.provider == provider

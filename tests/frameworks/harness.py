@@ -22,6 +22,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
+from otel_llm_cost.hosts import NAMED
 from otel_llm_cost.instrumentor import AnthropicInstrumentor, OpenAIInstrumentor
 
 from .provider import Provider
@@ -40,9 +41,9 @@ class _Keep(SpanProcessor):
 
 
 def _ours(openai: Provider, anthropic: Provider) -> None:
-    hosts = {f"127.0.0.1:{openai.port}": "openai", f"127.0.0.1:{anthropic.port}": "anthropic"}
-    OpenAIInstrumentor().instrument(provider_hosts=hosts)
-    AnthropicInstrumentor().instrument(provider_hosts=hosts)
+    os.environ[NAMED] = f"127.0.0.1:{openai.port}=openai,127.0.0.1:{anthropic.port}=anthropic"
+    OpenAIInstrumentor().instrument()
+    AnthropicInstrumentor().instrument()
 
 
 async def _all(calls: Any) -> None:

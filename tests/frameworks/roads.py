@@ -20,6 +20,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
+from otel_llm_cost_exporter.config import provider_hosts
 from otel_llm_cost_exporter.decode import Arrived, decode
 from otel_llm_cost_exporter.dedupe import Window
 from otel_llm_cost_exporter.span_exporter import LLMCostSpanExporter
@@ -87,7 +88,7 @@ def _cut(spans: Sequence[ReadableSpan], at: int) -> list[dict[str, Any]]:
     """As `_rows`, with the judge alone, for it is asked often."""
     window, rows = Window(), []
     for part in (spans[:at], spans[at:]):
-        judged = window.judge(decode(encode_spans(part), 2_000_000_000 * 10**9).calls)
+        judged = window.judge(decode(encode_spans(part), 2_000_000_000 * 10**9, provider_hosts()).calls)
         window.remember(judged.kept)
         rows += [_row(call, reason) for call, reason in judged.kept]
     return rows

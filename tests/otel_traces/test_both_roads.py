@@ -180,6 +180,24 @@ FOREIGN: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+HOSTS = (
+    *("api.openai.com", "eu.api.openai.com", "api.groq.com", "foo.openai.azure.com", "openrouter.ai"),
+    *("bedrock-runtime.us-east-1.amazonaws.com", "us-east5-aiplatform.googleapis.com", "llm.corp.example"),
+    *("127.0.0.1", "10.1.2.3", "[::1]", "localhost", "ollama", "vllm", "gpu.internal"),
+    *("api.openai.com.example", "LLM.Corp.Example"),
+)
+
+
+def test_hosts_of_others(store: Store, book: PriceBook) -> None:
+    spans = [
+        span(chat(**{"server.address": host, "server.port": port, "gen_ai.provider.name": provider}))
+        for host in HOSTS
+        for port in (None, 443, 11434)
+        for provider in ("openai", "anthropic", "cohere")
+    ]
+    assert _differences(store, book, request(*spans, scope="someone")) == []
+
+
 def test_other_hands(store: Store, book: PriceBook) -> None:
     resource = {
         "service.name": "shop",

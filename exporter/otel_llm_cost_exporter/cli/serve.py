@@ -35,6 +35,7 @@ def serve(
     as_json: Annotated[bool, typer.Option("--json", help="Log one JSON object a line.")] = False,
 ) -> None:
     """Receive OpenTelemetry spans, price every LLM call among them and store it.  Ends on SIGTERM or Ctrl-C."""
+    from otel_llm_cost_exporter.config import provider_hosts  # noqa: PLC0415  # as the next
     from otel_llm_cost_exporter.price_data import load_book  # noqa: PLC0415  # heavy
     from otel_llm_cost_exporter.receive.collector import Collector  # noqa: PLC0415  # heavy
     from otel_llm_cost_exporter.store import Store  # noqa: PLC0415  # heavy
@@ -43,7 +44,9 @@ def serve(
     stop = _stop_signal()
     with (
         Store.open(store) as opened,
-        Collector(opened, load_book(), host=host, http_port=http_port, grpc_port=grpc_port) as collector,
+        Collector(
+            opened, load_book(), host=host, http_port=http_port, grpc_port=grpc_port, hosts=provider_hosts()
+        ) as collector,
     ):
         _log.info(
             "listening on %s: OTLP over gRPC on port %d, over HTTP on port %d (/readyz tells how it is); store %s",

@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import socket
 import threading
+from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -41,7 +42,8 @@ class PortTaken(Exception):
 class Collector:
     """Runs from construction to `close`.  Port 0 takes any free one; `http_port` and `grpc_port` say which.
 
-    `limit` is the largest request in bytes, `most_wait` how long in seconds a request waits for company.
+    `limit` is the largest request in bytes, `most_wait` how long in seconds a request waits for company;
+    `hosts` says who is behind a host that nobody knows.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Collector:
         grpc_port: int = 4317,
         limit: int = DEFAULT_LIMIT,
         most_wait: float = 0.2,
+        hosts: Mapping[str, str] | None = None,
     ) -> None:
         self.pipeline = Pipeline(store, book)
         self.pipeline.recall(store)
@@ -61,7 +64,7 @@ class Collector:
         self.http_port: int = self._socket.getsockname()[1]
         self._store = store
         self.writer = Writer(self.pipeline, most_wait=most_wait)
-        ingest, discard = Ingest(self.writer, limit=limit), Discard()
+        ingest, discard = Ingest(self.writer, limit=limit, hosts=hosts), Discard()
         self._grpc = grpc_server(ingest, discard)
         try:
             self.grpc_port = _grpc_listen(self._grpc, host, grpc_port)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -64,10 +64,21 @@ class _TooMany(Exception):
 
 
 class Ingest:
-    """Decode, hand on, and turn everything that can happen into an outcome."""
+    """Decode, hand on, and turn everything that can happen into an outcome.
 
-    def __init__(self, sink: Sink, *, limit: int = DEFAULT_LIMIT, now_ns: Callable[[], int] = time.time_ns) -> None:
+    `hosts`: who is behind a host that nobody knows, as `otel_llm_cost.hosts.named` reads it.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        now_ns: Callable[[], int] = time.time_ns,
+        hosts: Mapping[str, str] | None = None,
+    ) -> None:
         self.limit = limit
+        self._hosts = hosts or {}
         self._sink = sink
         self._now_ns = now_ns
         self._room = threading.BoundedSemaphore(_LARGE_AT_ONCE)
@@ -78,7 +89,7 @@ class Ingest:
             return self.too_large(encoding)
         try:
             with self._admitted(len(body)):
-                decoded = decode(_parse(body, encoding), self._now_ns())
+                decoded = decode(_parse(body, encoding), self._now_ns(), self._hosts)
         except _TooMany:
             return Outcome(Status.TOO_LARGE, f"the request holds more than {MOST_SPANS:,} spans: {_SMALLER}")
         except (ValueError, DecodeError) as error:
@@ -90,7 +101,7 @@ class Ingest:
     def accept_request(self, request: ExportTraceServiceRequest) -> Outcome:
         """Take a request that is parsed already."""
         try:
-            decoded = decode(request, self._now_ns())
+            decoded = decode(request, self._now_ns(), self._hosts)
         except Exception as error:  # noqa: BLE001  # the guard of this boundary, as below
             return _fault(error)
         return self._hand_on(decoded)

@@ -6,10 +6,10 @@ exporter writes every attribute as text, so what is empty was not said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from otel_llm_cost import attributes
+from otel_llm_cost import attributes, hosts
 from otel_llm_cost.record import MAX_COUNT
 from otel_llm_cost_exporter import decode, dialects
 from otel_llm_cost_exporter.dialects import families, names
@@ -37,6 +37,7 @@ TEXTS: Final = {
     "response_model": attributes.RESPONSE_MODEL,
     "response_id": "gen_ai.response.id",
     "server_address": attributes.SERVER_ADDRESS,
+    "server_port": "server.port",
     "service_tier": "llm_cost.response.service_tier",
     "request_service_tier": "llm_cost.request.service_tier",
     "speed": "llm_cost.speed",
@@ -72,6 +73,11 @@ READ_BY_SQL: Final = frozenset(
     }
 )
 """Scopes with a reader of their own whose rule the SQL has, too; of the others it says that it cannot."""
+_PRIVATE: Final = (
+    r"^(10|127|169\.254|192\.168|172\.(1[6-9]|2[0-9]|3[01]))\.[0-9.]+$"
+    r"|^(::1|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*)$"
+)
+"""Addresses that are nobody's in public, as the library that `hosts` asks knows them."""
 _LISTS: Final = frozenset({"asides_text", "reasons", "estimated_counts_text"})
 """Texts that are JSON, which must not be cut."""
 
@@ -153,7 +159,32 @@ def values() -> Iterator[str]:
     """Operation and provider under the names of the conventions."""
     ours = f"scope = {quoted(dialects.OURS)}"
     yield f"if({ours}, operation_text, {replaced('operation_text', names.OPERATIONS)}) AS operation_named,"
-    yield f"if({ours}, provider_text, {replaced('lower(trim(provider_text))', names.PROVIDERS)}) AS provider_named,"
+    yield f"if({ours}, provider_text, {replaced('lower(trim(provider_text))', names.PROVIDERS)}) AS provider_said,"
+    yield from _seller(ours)
+
+
+def _seller(ours: str) -> Iterator[str]:
+    """As `decode` has it: where an SDK was pointed at another's host, the host says whose price it is."""
+    elsewhere = f"NOT {ours} AND server_address != '' AND provider_said IN {_tuple(decode.OFTEN_ELSEWHERE)}"
+    yield "replaceRegexpAll(lower(trim(server_address)), '[\\\\[\\\\]]', '') AS host,"
+    yield "splitByChar('.', host) AS labels,"
+    yield "arrayMap(i -> arrayStringConcat(arraySlice(labels, i), '.'), range(1, length(labels) + 1)) AS ends,"
+    known = f"transform(one, {listed(list(hosts.VENDORS))}, {listed(list(hosts.VENDORS.values()))}, '')"
+    yield f"arrayFirst(one -> one != '', arrayMap(one -> {known}, ends)) AS vendor,"
+    local = " OR ".join(f"endsWith(host, {quoted(end)})" for end in hosts.LOCAL)
+    bare = "(position(host, '.') = 0 AND position(host, ':') = 0)"
+    yield f"({local} OR match(host, {quoted(_PRIVATE)}) OR {bare}) AS local,"
+    yield f"multiIf(NOT ({elsewhere}), provider_said, vendor != '', vendor,"
+    for pattern, name in hosts.PATTERNS:
+        yield f"    match(host, {quoted(pattern.pattern)}), {quoted(name)},"
+    yield f"    NOT local OR host IN {_tuple(hosts.SERVICES)}, host,"
+    for port, name in hosts.PORTS.items():
+        yield f"    server_port = '{port}', {quoted(name)},"
+    yield "    host) AS provider_named,"
+
+
+def _tuple(texts: Iterable[str]) -> str:
+    return "(" + ", ".join(map(quoted, sorted(texts))) + ")"
 
 
 def unread() -> Iterator[str]:

@@ -45,6 +45,7 @@ _PLACEHOLDER = (
 _FIRST_INPUT = "the span has the input of a stream's first event, before the searches brought in more"
 _REST = "the span has what thoughts and tools used in its total alone: taken for thoughts, marked as an estimate"
 _OWN_COUNT = "the span has counts though nobody told any: the peer's own, by a tokenizer, marked as an estimate"
+_TWICE = "of a refused call nothing was used: its two spans are two rows without cost"
 _FOLLOWS = "it follows from what is missing in these cases"
 
 LOSSES: Final[dict[str, tuple[Loss, ...]]] = {
@@ -115,6 +116,7 @@ LOSSES: Final[dict[str, tuple[Loss, ...]]] = {
         Loss("openai", "service_tier", 6, _NO_TIER),
     ),
     "openllmetry (with the SDK's own)": (
+        Loss("anthropic", "calls", 1, _TWICE),
         Loss("anthropic", "cost", 2, _FOLLOWS),
         Loss("anthropic", "web_search_requests", 2, _NO_SEARCHES),
     ),

@@ -73,6 +73,9 @@ ALTER TABLE cost_hourly MODIFY COLUMN unknown_usage SimpleAggregateFunction(sum,
 ALTER TABLE cost_hourly MODIFY COLUMN failed SimpleAggregateFunction(sum, Int64);
 ALTER TABLE cost_hourly MODIFY COLUMN partly_priced SimpleAggregateFunction(sum, Int64);
 
+-- A correction that broke off may be taken up later than most inserts are tried again.
+ALTER TABLE cost_hourly MODIFY SETTING non_replicated_deduplication_window = 100000;
+
 CREATE MATERIALIZED VIEW IF NOT EXISTS cost_hourly_corrections_mv TO cost_hourly AS
 SELECT
     toStartOfHour(c.ts, 'UTC') AS hour,

@@ -69,6 +69,7 @@ read AS
             + n_cache_write_1h_input_tokens + n_cache_write_12h_input_tokens) AS written_said,
         if(coalesce(input_tokens, text_input_tokens, audio_input_tokens, image_input_tokens) IS NULL, NULL,
             ifNull(toInt64(input_tokens), n_text_input_tokens + n_audio_input_tokens + n_image_input_tokens)) AS said_in,
+        coalesce(text_output_tokens, audio_output_tokens, image_output_tokens) IS NOT NULL AS said_kinds_of_output,
         if(coalesce(output_tokens, text_output_tokens, audio_output_tokens, image_output_tokens) IS NULL, NULL,
             ifNull(toInt64(output_tokens), n_text_output_tokens + n_audio_output_tokens + n_image_output_tokens)) AS said_out
     FROM llm_spans
@@ -157,7 +158,12 @@ used AS
             if(n_image_input_tokens - image_cached > image_fresh, 'input_image_exceeds_input', ''),
             if(n_reasoning_output_tokens > out_reasoning, 'reasoning_exceeds_output', ''),
             if(n_audio_output_tokens > out_audio, 'output_audio_exceeds_output', ''),
-            if(n_image_output_tokens > out_image, 'output_image_exceeds_output', '')]) AS contradictions
+            if(n_image_output_tokens > out_image, 'output_image_exceeds_output', '')]) AS contradictions,
+        -- buckets part of which may be of another kind, or cached
+        arrayFilter(bucket -> bucket != '', [
+            if(said_kinds_of_output, '', 'output'),
+            if(audio_cache_read_input_tokens IS NULL AND least(n_audio_input_tokens, read_all) > audio_cached, 'input_audio', ''),
+            if(image_cache_read_input_tokens IS NULL AND least(n_image_input_tokens, cached_1) > image_cached, 'input_image', '')]) AS unsaid
     FROM shares_4
 ),
 named AS
@@ -210,7 +216,8 @@ lined AS
                 one.1,
                 if(price.3, 1, one.2),
                 if(empty(price.2), NULL, price.2[1 + arrayCount(above -> prompt > above, price.1)]),
-                price.4 AND one.1 != 'request'),
+                price.4 AND one.1 != 'request'
+                    AND (one.1 NOT IN ('output', 'input_audio', 'input_image') OR has(unsaid, one.1))),
             bought,
             arrayMap(one -> dictGet('llm_prices_dict', ('above', 'rates', 'once_per_call', 'guessed'),
                 (name.1, name.2, context, one.1), day), bought))), named, priced_as) AS lines_of
@@ -264,7 +271,16 @@ valued AS
     SELECT
         *,
         state = '' AND card_status != 'unknown' AND name_status NOT IN ('', 'unknown') AND total < 1000000000000000000 AS told,
-        arrayMap(l -> if(l.1 = 'cache_write', 'cache_ttl_not_known', concat(l.1, '_at_default_rate')), arrayFilter(l -> l.4, lines)) AS guesses,
+        arrayMap(
+            l -> multiIf(
+                l.1 = 'cache_write', 'cache_ttl_not_known',
+                l.1 IN ('cache_read', 'cache_read_audio', 'cache_read_image'), concat(l.1, '_at_input_rate'),
+                l.1 = 'input_audio', 'cached_audio_not_known',
+                l.1 = 'input_image', 'cached_image_not_known',
+                l.1 = 'output', 'output_kind_not_known',
+                l.1 = 'web_search', 'web_search_tool_not_known',
+                concat(l.1, '_at_default_rate')),
+            arrayFilter(l -> l.4, lines)) AS guesses,
         multiIf(
             card_status = 'override', 'override',
             card_status = 'fallback' AND name_status != 'override', 'fallback',

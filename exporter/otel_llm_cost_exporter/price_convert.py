@@ -44,6 +44,11 @@ _BUCKETS: Final = {
 }
 """Prices of the package that a `Usage` has quantities for, by bucket; hours, pages and characters are left out."""
 
+_NOT_SOLD: Final = {"openai": "gpt-oss"}
+"""Vendor → how models begin that the package lists for it and that it does not sell: open weights, run by others."""
+_PRICES_OF_ITS_OWN: Final = {"azure": frozenset({"deepseek"})}
+"""Host → vendors on whose prices the package falls back for it, though the host sells their models at its own."""
+
 _OPERATORS: Final = {"equals": "=", "starts_with": "^", "ends_with": "$", "contains": "*", "regex": "~"}
 _CHECKED: Final = re.compile(r"(?:verified|checked|listed)[^.;]{0,40}? on (20\d\d-\d\d-\d\d)")
 
@@ -87,7 +92,11 @@ def _days_checked(providers: Any) -> Iterator[str]:
 
 
 def _provider(provider: Any) -> dict[str, Any]:
-    return {"fallback": list(provider.fallback_model_providers or ()), "models": [_model(m) for m in provider.models]}
+    others = _PRICES_OF_ITS_OWN.get(provider.id, frozenset())
+    fallback = [name for name in provider.fallback_model_providers or () if name not in others]
+    not_sold = _NOT_SOLD.get(provider.id)
+    models = [m for m in provider.models if not (not_sold and m.id.startswith(not_sold))]
+    return {"fallback": fallback, "models": [_model(m) for m in models]}
 
 
 def _model(model: Any) -> list[Any]:

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from otel_llm_cost.pricing import Context, PriceBook, Priced
 from otel_llm_cost.pricing.buckets import INDEX
-from otel_llm_cost.pricing.names import PROVIDERS
+from otel_llm_cost.pricing.names import PROVIDERS, vendor_of
 
 from .price_files import PriceFileError
 
@@ -149,7 +149,7 @@ def _theirs(key: str, said: Mapping[str, Any]) -> Theirs | None:
     rates = tuple(_rates(said))
     if not isinstance(vendor, str) or not any(rate.price for rate in rates):
         return None
-    provider = _VENDORS.get(vendor) or PROVIDERS.get(vendor, vendor)
+    provider = _VENDORS.get(vendor) or vendor_of(PROVIDERS.get(vendor, vendor))
     return Theirs(key=key, provider=provider, model=key.removeprefix(f"{vendor}/"), rates=rates)
 
 

@@ -17,7 +17,7 @@ from otel_llm_cost.pricing.catalogue import Model, Price
 from otel_llm_cost.pricing.finding import Finder
 from otel_llm_cost.pricing.layers import asked, layer
 from otel_llm_cost.pricing.money import Rate, Rates
-from otel_llm_cost.pricing.names import spellings
+from otel_llm_cost.pricing.names import spellings, vendor_of
 from otel_llm_cost.pricing.overlay import Entry
 
 from .price_data import Prices
@@ -48,7 +48,9 @@ def layers(prices: Prices, provider: str, model: str, at: date, context: Context
     if found is None:
         return []
     entries = list(finder.entries(vendor, found, day))
-    steps = _steps(prices, found.model, day, minute, asked(context), entries, own=found.model.provider == vendor)
+    steps = _steps(
+        prices, found.model, day, minute, asked(context), entries, own=found.model.provider == vendor_of(vendor)
+    )
     out, before = _pointed(prices, vendor, model, day), dict[str, Rate]()
     for by, what, source, rates in steps:
         after = dict(rates)
@@ -65,7 +67,8 @@ def _pointed(prices: Prices, vendor: str, model: str, day: date) -> list[Layer]:
     names = [name for name, _ in spellings(model)]
     for overlay in reversed(prices.overlays):
         for entry in reversed(overlay.entries):
-            if entry.same_as and entry.provider == vendor and entry.holds(day) and entry.is_for(names):
+            sold = entry.provider in (vendor, vendor_of(vendor))
+            if entry.same_as and sold and entry.holds(day) and entry.is_for(names):
                 what = f"{told(entry)}, the same as {'/'.join(entry.same_as)}"
                 return [Layer(f"{entry.origin} overlay", what, entry.source, {})]
     return []

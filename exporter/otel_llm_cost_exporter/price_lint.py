@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from otel_llm_cost.pricing import Overlay, PriceBook, Priced
 from otel_llm_cost.pricing.layers import asked
+from otel_llm_cost.pricing.names import vendor_of
 from otel_llm_cost.pricing.overlay import Entry
 
 from .price_data import Prices
@@ -103,7 +104,7 @@ def _deployment(entry: Entry, entries: Sequence[Entry], book: PriceBook) -> Iter
 def _subject(entry: Entry, entries: Sequence[Entry], book: PriceBook) -> Iterator[Vain]:
     """Whether there is such a model at such a provider."""
     known = book.providers()
-    if entry.provider not in known:
+    if vendor_of(entry.provider) not in known:
         near = get_close_matches(entry.provider, known, 1, 0.8)
         meant = f"did you mean {near[0]!r}?" if near else "give it rates, or name a provider: otel-llm-cost prices show"
         own = [o for o in entries if o.provider == entry.provider and (o.prices_tokens or o.same_as)]

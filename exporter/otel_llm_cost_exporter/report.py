@@ -90,7 +90,7 @@ def read_report(
     until: datetime | None = None,
 ) -> Report:
     """The report on calls that began in [since, until)."""
-    period = {"since": _within(since or _BEGINNING), "until": _within(until or _END)}
+    period = {"since": within(since or _BEGINNING), "until": within(until or _END)}
     total = _costs(store, "everything", period)
     return Report(
         since=since,
@@ -102,7 +102,7 @@ def read_report(
     )
 
 
-def _within(moment: datetime) -> datetime:
+def within(moment: datetime) -> datetime:
     """The moment, or the end of time next to it: a column of nanoseconds knows no year 1 and no year 9999."""
     return min(max(moment, _BEGINNING), _END)
 

@@ -3,21 +3,25 @@
 The pipeline asks the store before it counts a call (see `recall`), but two collectors that store two tellings of a call
 in one second do not see each other, and a parent that says nothing of usage is a call until its child arrives.  Here
 the rows of the last days are judged once more, all together.  A row in `llm_calls_set_aside` takes a call out of the
-rollup by a materialized view; then the row in `llm_calls` is marked with the reason.  Both bear being done again.
+rollup by a materialized view; then the row in `llm_calls` is marked with the reason.  A run that broke off between the
+two is finished by the next: what is out of the rollup and not marked is inserted again under the same token.
 """
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
-from .reprice import Rewrites, drift
+from .reprice import Rewrites, drift, refuse_beside_runs
 from .reprice.corrections import MONEY, pico
 
 _PART: Final = 20_000
@@ -34,23 +38,44 @@ class Settled:
 
 
 def settle(store: Rewrites, days: int = 1) -> Settled:
-    """Judge the calls that were stored in the last `days` once more.  Not to be run twice at one time."""
+    """Judge the calls that were stored in the last `days` once more.
+
+    Raises NotNow while a `reprice` is under way; not to be run twice at one time.
+    """
+    refuse_beside_runs(store)
+    unmarked = _finish(store)
     links = "links_of_spans" if store.query("EXISTS TABLE otel_traces")[0]["result"] else "links_of_calls"
     found = store.query(_sql("find").replace("{links}", _sql(links)), {"days": days})
-    told_twice = [row for row in found if not row["left_alone"]]
-    for start in range(0, len(told_twice), _PART):
-        part = [_row(row) for row in told_twice[start : start + _PART]]
-        store.insert("llm_calls_set_aside", {name: [row[name] for row in part] for name in part[0]}, _token(part))
-    store.command(_sql("apply"))  # also what an earlier run did not come to
-    return Settled(
-        dict(Counter(row["reason"] for row in told_twice)), len(found) - len(told_twice), _drift(store, told_twice)
-    )
+    told_twice = [_row(row) for row in found if not row["left_alone"]]
+    now = time.time_ns() // 10**6
+    for n, start in enumerate(range(0, len(told_twice), _PART)):
+        _take_out([row | {"set_aside_at": now + n} for row in told_twice[start : start + _PART]], store)
+    if told_twice:
+        store.command(_sql("apply"))
+    reasons = dict(Counter(row["reason"] for row in told_twice))
+    return Settled(reasons, len(found) - len(told_twice), _drift(store, [*told_twice, *unmarked]))
+
+
+def _finish(store: Rewrites) -> list[dict[str, Any]]:
+    """What a run that broke off left: its parts again, which are stored once, and then the marks."""
+    rows = [row | {name: pico(row[name]) for name in MONEY} for row in store.query(_sql("unmarked"))]
+    for _, part in groupby(rows, key=itemgetter("set_aside_at")):
+        _take_out(list(part), store)
+    if rows:
+        store.command(_sql("apply"))
+    return rows
+
+
+def _take_out(rows: list[dict[str, Any]], store: Rewrites) -> None:
+    """One part, known by when it was made: tried again it is the same, and stored once."""
+    rows.sort(key=itemgetter("trace_id", "span_id", "received_at"))
+    store.insert("llm_calls_set_aside", {name: [row[name] for row in rows] for name in sorted(rows[0])}, _token(rows))
 
 
 def _drift(store: Rewrites, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not rows:
         return []
-    moments = [datetime.fromtimestamp(row["ts_ns"] // 10**9, UTC) for row in rows]
+    moments = [datetime.fromtimestamp(row["ts"] // 10**9, UTC) for row in rows]
     return drift(store, min(moments), max(moments) + timedelta(seconds=1))
 
 
@@ -61,7 +86,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _token(rows: Sequence[Mapping[str, Any]]) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(rows[0]["set_aside_at"]).encode())
     for row in rows:
         digest.update(row["trace_id"] + row["span_id"] + str(row["received_at"]).encode())
     return digest.hexdigest()

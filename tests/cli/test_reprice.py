@@ -66,6 +66,12 @@ def test_yes_corrects_and_history_tells(runner: CliRunner, dsn: str, prices: str
     assert [(run["calls"], run["done"]) for run in shown] == [(10, True)]
 
 
+def test_json_asks_nobody(runner: CliRunner, dsn: str, prices: str) -> None:
+    said = runner.invoke(app, ["reprice", "--store", dsn, "--from", "2026-01-01", "--overlay", prices, "--json"])
+    assert said.exit_code != 0
+    assert cost(dsn) == ("0", "0")
+
+
 def test_a_period_is_needed(runner: CliRunner, dsn: str) -> None:
     assert runner.invoke(app, ["reprice", "--store", dsn]).exit_code != 0
     assert runner.invoke(app, ["reprice", "--store", dsn, "--from", "2026-02-01", "--to", "2026-01-01"]).exit_code != 0

@@ -97,6 +97,41 @@ def test_a_run_that_broke_off_before_the_rows_were_marked(store: Store, book: Pr
     assert counted(store) == ["", "parent_of_billed"]
 
 
+def test_a_parent_and_a_child_of_one_response_leave_one(store: Store, book: PriceBook) -> None:
+    parent, child = family(**{"gen_ai.response.id": "r9"})
+    child = span(
+        chat(**{"gen_ai.response.id": "r9"}),
+        trace_id=child.trace_id,
+        span_id=child.span_id,
+        parent_span_id=child.parent_span_id,
+    )
+    alone(store, book, [parent])
+    alone(store, book, [child], later=5)
+    assert settle(store).set_aside == {"parent_of_billed": 1}
+    assert counted(store) == ["", "parent_of_billed"]
+
+
+def test_children_of_a_sum_stay_covered_by_it(store: Store, book: PriceBook) -> None:
+    parent, first = family(**{"gen_ai.usage.input_tokens": 2000, "gen_ai.usage.output_tokens": 200})
+    second = span(chat(), trace_id=parent.trace_id, parent_span_id=parent.span_id, start_time_unix_nano=NOW - 8 * 10**9)
+    knowing = Pipeline(store, book, patience=0.0)
+    knowing.write(decode(request(parent), NOW).calls)
+    knowing.write(decode(request(first), NOW + 10**6).calls)
+    alone(store, book, [second], later=5)
+    assert settle(store).set_aside == {"child_of_billed": 1}
+    assert counted(store) == ["", "child_of_billed", "child_of_billed"]
+
+
+def test_spans_that_name_each_other_as_parents_are_left(store: Store, book: PriceBook) -> None:
+    one, other = family()
+    one.parent_span_id = other.span_id
+    itself = span(chat())
+    itself.parent_span_id = itself.span_id
+    for n, told in enumerate((one, other, itself)):
+        alone(store, book, [told], later=n)
+    assert settle(store).set_aside == {}
+
+
 def test_calls_that_only_look_alike_are_left(store: Store, book: PriceBook) -> None:
     told = chat(**{"gen_ai.response.id": "chatcmpl-1", "gen_ai.provider.name": "ollama"})
     alone(store, book, [span(told)], scope="otel_llm_cost")

@@ -65,8 +65,9 @@ def test_another_schema_is_refused() -> None:
 def test_equal_to_the_library() -> None:
     """2,500 calls of any model, day and context: the data without overlays prices as its own library does.
 
-    Left out are models that the library has for nothing because it has no price for them, hours of the day that cost
-    more (it does not know on which days of the week), and a tier that it prices though it is not billed by the call.
+    Left out are models that the library has for nothing because it has no price for them, open weights that it lists
+    for OpenAI, who does not sell them, hours of the day that cost more (it does not know on which days of the week),
+    and a tier that it prices though it is not billed by the call.
     A few of its rates are fractions with no end; a token of those may be half a pico-dollar off.
     """
     from genai_prices import Usage as Theirs
@@ -75,7 +76,8 @@ def test_equal_to_the_library() -> None:
 
     book = PriceBook(Catalogue.vendored())
     chance = random.Random(20261101)  # noqa: S311  # the same calls every time
-    names = [(provider.id, model.id) for provider in providers for model in provider.models]
+    listed = ((provider.id, model.id) for provider in providers for model in provider.models)
+    names = [(provider, model) for provider, model in listed if (provider, model[:7]) != ("openai", "gpt-oss")]
     compared = 0
     for provider, model in chance.choices(names, k=2500):
         prompt = chance.choice([0, 5, 1000, 128_000, 200_000, 200_001, 272_001, 500_000])

@@ -180,6 +180,8 @@ def test_the_days_on_which_hours_change_are_known() -> None:
     facts = BOOK.facts("deepseek", "deepseek-v4-pro")
     assert facts is not None
     days = turning_days(facts[0], date(2026, 11, 30))
+    first, *days = days
+    assert first == date(2025, 2, 26)
     assert days[:4] == [date(2025, 9, 5), date(2026, 8, 17), date(2026, 8, 23), date(2026, 8, 24)]
     assert date(2026, 10, 8) in days  # the first day after the holidays
     at = datetime(2026, 1, 1, 2, 30, tzinfo=UTC)

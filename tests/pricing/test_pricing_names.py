@@ -44,7 +44,7 @@ USAGE = Usage(input_tokens=10, output_tokens=5)
             "arn:aws:bedrock:us-east-1::foundation-model/writer.palmyra-x5-v1:0",
             "writer.palmyra-x5-v1:0",
             "alias",
-            "matched_by_pattern",
+            "prefix_removed",
         ),
         ("x_ai", "grok-4", "grok-4-0709", "exact", ""),
         ("mistral_ai", "mistral-large-2411", "mistral-large", "exact", ""),
@@ -61,7 +61,7 @@ USAGE = Usage(input_tokens=10, output_tokens=5)
             "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
             "regional.anthropic.claude-sonnet-4-5-20250929-v1:0",
             "alias",
-            "matched_by_pattern",
+            "prefix_removed",
         ),
         (
             "aws.bedrock",
@@ -80,6 +80,13 @@ USAGE = Usage(input_tokens=10, output_tokens=5)
         ("together", "claude-sonnet-4-5", None, "unknown", "unknown_model"),
         ("fireworks", "gpt-4o", None, "unknown", "unknown_model"),
         ("openai", "openai/deepseek-chat", None, "unknown", "unknown_model"),
+        ("openai", "gpt-oss-120b", None, "unknown", "unknown_model"),
+        ("openai", "openai/gpt-oss-20b", None, "unknown", "unknown_model"),
+        ("azure", "deepseek-nobody-knows", None, "unknown", "unknown_model"),
+        ("azure", "deepseek-chat", None, "unknown", "unknown_model"),
+        ("gcp.gemini", "gemini-flash-latest", "gemini-3.8-flash", "alias", "moving_name"),
+        ("google-vertex", "gemini-2.5-flash", "gemini-2.5-flash", "exact", ""),
+        ("anthropic", "claude-3-7-sonnet-latest", "claude-3-7-sonnet-latest", "exact", ""),
     ],
 )
 def test_a_name_leads_to_its_model(provider: str, name: str, model: str | None, status: str, reason: str) -> None:
@@ -87,6 +94,52 @@ def test_a_name_leads_to_its_model(provider: str, name: str, model: str | None, 
     cost = BOOK.price(provider, name, usage, date(2026, 11, 1))
     assert (cost.model, cost.status, cost.reason) == (model or "", status, reason)
     assert (cost.total is None) == (model is None)
+
+
+@pytest.mark.parametrize("prefix", ["", "bedrock/"])
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "custom-model/anthropic.claude-3-haiku-20240307-v1:0/a1b2c3",
+        "custom-model-deployment/amazon.nova-lite-v1:0",
+        "provisioned-model/amazon.nova-lite-v1:0",
+        "imported-model/meta.llama3-1-8b-instruct-v1:0",
+        "application-inference-profile/anthropic.claude-3-haiku-20240307-v1:0",
+        "prompt/anthropic.claude-3-haiku-20240307-v1:0",
+    ],
+)
+def test_a_thing_of_an_account_is_no_model_whatever_it_is_called(prefix: str, resource: str) -> None:
+    arn = f"{prefix}arn:aws:bedrock:us-east-1:123456789012:{resource}"
+    assert BOOK.price("aws.bedrock", arn, USAGE, date(2026, 11, 1)).reason == "unknown_model"
+    entry = {"provider": "aws", "model": arn, "same_as": "aws/us.anthropic.claude-sonnet-4-5-20250929-v1:0"}
+    cost = BOOK.with_overlay({"entries": [entry]}).price("aws.bedrock", arn, USAGE, date(2026, 11, 1))
+    assert (cost.status, cost.total) == ("override", 10 * 3_300_000 + 5 * 16_500_000)
+
+
+@pytest.mark.parametrize(
+    ("day", "model"),
+    [
+        (date(2026, 1, 20), "gemini-2.5-flash"),
+        (date(2026, 1, 21), "gemini-3-flash-preview"),
+        (date(2026, 7, 21), "gemini-3.8-flash"),
+    ],
+)
+def test_a_name_that_moves_is_never_exact(day: date, model: str) -> None:
+    cost = BOOK.price("gcp.gemini", "gemini-flash-latest", USAGE, day)
+    assert (cost.model, cost.status) == (model, "alias")
+    assert cost.reason in ("same_as", "moving_name")
+
+
+def test_without_a_day_a_name_means_what_it_means_now() -> None:
+    facts = BOOK.facts("openai", "gpt-4o")
+    assert facts is not None
+    assert facts[0].id == "gpt-4o"
+    ended = BOOK.with_overlay(
+        {"entries": [{"provider": "p", "model": "m", "valid_to": "2026-01-01", "same_as": "openai/gpt-4o"}]}
+    )
+    facts = ended.facts("p", "m")
+    assert facts is not None
+    assert facts[0].id == "gpt-4o"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_llm_cost.pricing import Context, Cost, Overlay, PriceBook
-from otel_llm_cost.pricing.overlay import OverlayError
+from otel_llm_cost.pricing.overlay import Entry, OverlayError
 from otel_llm_cost.pricing.overlay_reader import Problem
 from otel_llm_cost.record import Usage
 
@@ -44,6 +46,66 @@ def test_a_deployment_has_the_price_of_its_model() -> None:
     cost = priced([entry], "azure.ai.openai", "my-deployment")
     assert (cost.status, cost.model, cost.reason) == ("override", "gpt-4o-mini", "same_as")
     assert cost.total == BOOK.price("openai", "gpt-4o-mini", USAGE, TODAY).total
+
+
+@pytest.mark.parametrize(
+    ("context", "output"),
+    [({}, 8), ({"batch": True}, 4), ({"service_tier": "priority"}, Decimal("13.6"))],
+)
+@pytest.mark.parametrize("day", [TODAY, date(2025, 9, 1)], ids=str)
+def test_a_rate_for_all_calls_changes_what_tiers_and_batches_cost(
+    context: dict[str, Any], output: int | Decimal, day: date
+) -> None:
+    """Listed at 10, 5 and 17; agreed on 8, at whatever day the data has the list from."""
+    entry = {"provider": "openai", "model": "gpt-4o", "rates": {"input": "2", "output": "8"}}
+    cost = priced([entry], "openai", "gpt-4o", day, **context)
+    assert (cost.status, cost.output) == ("override", output * 10**12)
+
+
+def test_a_rate_for_all_calls_changes_our_own_list_for_batches() -> None:
+    entry = {"provider": "openai", "model": "ft:gpt-4o", "rates": {"input": "1.875"}}
+    cost = priced([entry], "openai", "ft:gpt-4o-2024-08-06:acme::x", batch=True)
+    assert cost.input == 500_000 * 1_112_500  # half of the 2.225 that is listed, as 1.875 is half of 3.75
+
+
+def test_a_rate_for_a_context_is_taken_as_it_stands() -> None:
+    entries = [
+        {"provider": "openai", "model": "gpt-4o", "rates": {"output": "8"}},
+        {"provider": "openai", "model": "gpt-4o", "context": {"batch": True}, "rates": {"output": "7"}},
+    ]
+    assert priced(entries, "openai", "gpt-4o", batch=True).output == 7 * 10**12
+
+
+def test_a_shop_has_its_own_discount_and_those_of_its_vendor() -> None:
+    shop = {"provider": "vertex_ai", "model": "gemini-2.5-pro", "multiplier": "0.5"}
+    vendor = {"provider": "google", "model": "gemini-2.5-pro", "multiplier": "0.9"}
+
+    def totals(*entries: dict[str, Any]) -> list[int]:
+        costs = [priced([*entries], one, "gemini-2.5-pro").total for one in ("gcp.gemini", "gcp.vertex_ai")]
+        return [total or 0 for total in costs]
+
+    plain, _ = totals()
+    assert totals(shop) == [plain, plain // 2]
+    assert totals(vendor) == [plain * 9 // 10] * 2
+    assert totals(shop, vendor) == [plain * 9 // 10, plain * 9 // 20]
+
+
+def test_no_packaged_entry_flattens_the_tiers_of_another() -> None:
+    """A later one with a flat rate for the same calls would take the steps of the earlier one away."""
+    entries = BOOK.overlays[0].entries
+    for i, entry in enumerate(entries):
+        stepped = {name for _, rates in entry.tiers for name in rates}
+        for later in entries[i + 1 :]:
+            same = (later.provider, later.context) == (entry.provider, entry.context)
+            met = fnmatchcase(entry.model, later.model) or fnmatchcase(later.model, entry.model)
+            if same and met and _overlap(entry, later):
+                kept = {name for _, rates in later.tiers for name in rates}
+                assert not stepped & later.rates.keys() - kept, (entry.model, later.model)
+
+
+def _overlap(one: Entry, other: Entry) -> bool:
+    begins = max(one.valid_from or date.min, other.valid_from or date.min)
+    return begins < min(one.valid_to or date.max, other.valid_to or date.max)
 
 
 def test_one_rate_of_a_known_model_may_be_replaced() -> None:

@@ -222,6 +222,46 @@ def test_a_long_cache_write_with_no_rate_is_a_marked_guess() -> None:
     assert "cache_write_1h_at_default_rate" in cost.reason
 
 
+@pytest.mark.parametrize(
+    ("model", "usage", "reason"),
+    [
+        (("openai", "gpt-4o-2024-05-13"), {"cache_read_input_tokens": 5}, "cache_read_at_input_rate"),
+        (
+            ("openai", "gpt-4o-audio-preview"),
+            {"audio_input_tokens": 5, "cache_read_input_tokens": 5, "audio_cache_read_input_tokens": 5},
+            "cache_read_audio_at_input_rate",
+        ),
+        (("openai", "gpt-4.1"), {"web_search_requests": 1}, "web_search_tool_not_known"),
+        (("openai", "gpt-5"), {"web_search_requests": 1}, ""),
+        (("gcp.gemini", "gemini-2.5-flash-image"), {}, "output_kind_not_known"),
+        (("gcp.gemini", "gemini-2.5-flash-image"), {"image_output_tokens": 0}, ""),
+        (("gcp.gemini", "gemini-2.5-flash-image"), {"text_output_tokens": 5}, ""),
+        (("gcp.gemini", "gemini-2.5-flash-image"), {"cache_write_input_tokens": 5}, "output_kind_not_known"),
+        (("openai", "gpt-realtime"), {"audio_input_tokens": 6, "cache_read_input_tokens": 5}, "cached_audio_not_known"),
+        (("openai", "gpt-realtime"), {"audio_input_tokens": 10, "cache_read_input_tokens": 5}, ""),
+        (
+            ("openai", "gpt-realtime"),
+            {"audio_input_tokens": 6, "cache_read_input_tokens": 5, "audio_cache_read_input_tokens": 2},
+            "",
+        ),
+        (
+            ("openai", "gpt-image-1.5"),
+            {"image_input_tokens": 6, "cache_read_input_tokens": 5, "image_output_tokens": 5},
+            "cached_image_not_known",
+        ),
+        (("openai", "gpt-5"), {"image_input_tokens": 6, "cache_read_input_tokens": 5}, ""),
+        (("openrouter", "deepseek/deepseek-r1:free"), {"cache_read_input_tokens": 5}, ""),
+    ],
+)
+def test_what_a_usage_leaves_open_is_named_where_it_changes_the_bill(
+    model: tuple[str, str], usage: dict[str, Any], reason: str
+) -> None:
+    cost = BOOK.price(*model, Usage(input_tokens=10, output_tokens=5, **usage), TODAY)
+    assert cost.status == ("fallback" if reason else "exact")
+    assert reason in cost.reason
+    assert reason or "not_known" not in cost.reason
+
+
 @settings(max_examples=300)
 @given(st.text(), st.text(), st.text(max_size=5), st.data())
 def test_no_name_is_too_strange(provider: str, model: str, tier: str, data: st.DataObject) -> None:

@@ -13,7 +13,8 @@ from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost_exporter import reprice
 from otel_llm_cost_exporter.pipeline import Pipeline
 from otel_llm_cost_exporter.receive.ingest import Ingest
-from otel_llm_cost_exporter.reprice import Selection, carry_out, history, plan, take_up
+from otel_llm_cost_exporter.reprice import NotNow, Selection, carry_out, history, plan, take_up
+from otel_llm_cost_exporter.settle import settle
 from otel_llm_cost_exporter.store import Store, StoreError
 from tests.exporter.otlp import chat, request, span
 
@@ -210,8 +211,41 @@ def test_what_arrives_meanwhile_is_neither_lost_nor_changed(filled: Store, book:
 
 
 def test_what_older_versions_stored_is_left_as_it_is(filled: Store, book: PriceBook) -> None:
-    filled.command(
-        "ALTER TABLE llm_calls UPDATE quantities = map() WHERE response_model = 'gpt-4o' SETTINGS mutations_sync = 2"
-    )
+    long_ago = "ALTER TABLE llm_calls UPDATE received_at = '2020-01-01' WHERE response_model = 'gpt-4o'"
+    filled.command(f"{long_ago} SETTINGS mutations_sync = 2")
     planned = plan(filled, book.with_overlay(DEARER), ALL)
     assert (planned.left_alone, planned.corrections) == (21, 20)
+
+
+def test_a_plan_of_calls_that_have_changed_since_is_refused(filled: Store, book: PriceBook) -> None:
+    first, second = (plan(filled, book.with_overlay(DEARER), ALL) for _ in range(2))
+    carry_out(filled, first)
+    with pytest.raises(NotNow, match="changed since"):
+        carry_out(filled, second)
+    agree(filled)
+
+
+def test_corrections_do_not_run_beside_each_other(filled: Store, book: PriceBook) -> None:
+    with pytest.raises(StoreError):
+        carry_out(Breaks(filled, 2, after=True), plan(filled, book.with_overlay(DEARER), ALL))
+    with pytest.raises(NotNow, match="broken off"):
+        settle(filled)
+    with pytest.raises(NotNow, match="broken off"):
+        carry_out(filled, plan(filled, book, ALL))
+    take_up(filled)
+    settle(filled)
+    agree(filled)
+
+
+def test_copies_of_a_span_each_get_their_own_price(store: Store, book: PriceBook) -> None:
+    copies = [span(told(0)), span(told(3))]
+    copies[1].trace_id, copies[1].span_id = copies[0].trace_id, copies[0].span_id
+    copies[1].start_time_unix_nano = copies[0].start_time_unix_nano
+    for one in copies:
+        Ingest(Pipeline(store, book, patience=0.0)).accept_request(request(one, span(told(1))))
+    carry_out(store, plan(store, book.with_overlay(DEARER), ALL))
+    rows = store.query("SELECT cost, quantities, rates FROM llm_calls")
+    assert len(rows) == 4
+    for row in rows:
+        assert sum(n * row["rates"][b] for b, n in row["quantities"].items()) == int(row["cost"].scaleb(12))
+    agree(store)

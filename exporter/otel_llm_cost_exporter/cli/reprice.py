@@ -13,6 +13,8 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from otel_llm_cost_exporter.report import within
+
 from .output import DEFAULT_STORE, CommandError, JsonOption, StoreOption, console, emit, money
 from .report import FORMATS, open_existing
 
@@ -42,7 +44,7 @@ def reprice(
 
     Nothing is changed before the difference has been shown and agreed to.  Once done, doing it again changes nothing.
     """
-    from otel_llm_cost_exporter.reprice import Selection, carry_out, plan, take_up  # noqa: PLC0415  # heavy
+    from otel_llm_cost_exporter.reprice import NotNow, Selection, carry_out, plan, take_up  # noqa: PLC0415  # heavy
     from otel_llm_cost_exporter.reprice import history as runs  # noqa: PLC0415  # heavy
 
     if history:
@@ -50,8 +52,13 @@ def reprice(
             before = runs(opened)
         emit(before, as_json, lambda: _history_lines(before))
         return
+    if as_json and not (yes or dry_run):
+        raise CommandError("With --json nobody can be asked: add --yes, or --dry-run to see what would change.")
     selection = Selection(*_period(since, until), provider, model)
     with open_existing(store) as opened:
+        broken_off = [run for run in runs(opened) if not run["done"]]
+        if broken_off and dry_run and not as_json:
+            console.print("A run has broken off. Without --dry-run it is finished first, which changes this plan.")
         unfinished = [] if dry_run else take_up(opened)
         planned = plan(opened, _book(overlay), selection)
         if not as_json:
@@ -60,7 +67,10 @@ def reprice(
         if planned.corrections and not dry_run:
             if not yes:
                 typer.confirm(f"Correct {planned.corrections:,} calls?", abort=True)
-            done = carry_out(opened, planned)
+            try:
+                done = carry_out(opened, planned)
+            except NotNow as error:
+                raise CommandError(str(error)) from error
     _tell(planned, done, unfinished, as_json)
 
 
@@ -78,7 +88,7 @@ def _tell(planned: Plan, done: Outcome | None, unfinished: Sequence[Outcome], as
 def _period(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
     if since is None:
         raise CommandError("Say from when on: --from 2026-11-01 (and --to, the first moment that is no longer meant).")
-    first, last = since.replace(tzinfo=UTC), (until.replace(tzinfo=UTC) if until else datetime.now(UTC))
+    first, last = within(since.replace(tzinfo=UTC)), within(until.replace(tzinfo=UTC) if until else datetime.now(UTC))
     if first >= last:
         raise CommandError(f"The period is empty: it begins {first:%Y-%m-%d %H:%M} and ends {last:%Y-%m-%d %H:%M}.")
     return first, last

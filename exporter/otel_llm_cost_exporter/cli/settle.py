@@ -16,10 +16,14 @@ def settle(
     as_json: JsonOption = False,
 ) -> None:
     """Set aside what two collectors, or two inserts, counted of one call.  Done again, it changes nothing."""
+    from otel_llm_cost_exporter.reprice import NotNow  # noqa: PLC0415  # heavy
     from otel_llm_cost_exporter.settle import settle as settle_calls  # noqa: PLC0415  # heavy
 
     with open_existing(store) as opened:
-        done = settle_calls(opened, days)
+        try:
+            done = settle_calls(opened, days)
+        except NotNow as error:
+            raise CommandError(str(error)) from error
     lines = [f"{calls:,} calls set aside: {reason}" for reason, calls in sorted(done.set_aside.items())]
     if done.left_alone:
         lines.append(f"{done.left_alone:,} copies of calls came in the same millisecond and cannot be told apart.")

@@ -16,7 +16,7 @@ from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost.pricing.catalogue import Model
 from otel_llm_cost.pricing.hours import turning_days
 from otel_llm_cost.pricing.layers import PREPAID
-from otel_llm_cost.pricing.names import PROVIDERS
+from otel_llm_cost.pricing.names import PROVIDERS, vendor_of
 from otel_llm_cost.pricing.names import spellings as model_spellings
 from otel_llm_cost.pricing.overlay import Entry
 from otel_llm_cost_exporter.dialects import PROVIDERS as ON_SPANS
@@ -54,8 +54,9 @@ class Listed:
     def names(self, vendor: str) -> list[str]:
         """Every model's name that is listed at a vendor or at one whose models it sells, in lower case."""
         providers = self.book.catalogue.providers
-        found = {entry.model for entry in self.entries if entry.provider == vendor and not _is_pattern(entry.model)}
-        for host in (vendor, *(providers[vendor].fallback if vendor in providers else ())):
+        own, sellers = vendor_of(vendor), (vendor, vendor_of(vendor))
+        found = {entry.model for entry in self.entries if entry.provider in sellers and not _is_pattern(entry.model)}
+        for host in (own, *(providers[own].fallback if own in providers else ())):
             found.update(providers[host].names if host in providers else ())
         return sorted({name.strip().lower() for name in found})
 
@@ -71,7 +72,7 @@ class Listed:
         return [
             entry
             for entry in self.entries
-            if entry.provider == vendor
+            if entry.provider in (vendor, vendor_of(vendor))
             and (entry.valid_from or entry.valid_to)
             and (entry.same_as or entry.prices_tokens)
             and entry.is_for(said)
@@ -82,8 +83,8 @@ class Listed:
         models = self.models(vendor, name)
         bounds = (d for entry in self._said_of(vendor, name) for d in (entry.valid_from, entry.valid_to))
         starts = (price.start for model in models for price in (*model.prices, *model.variants) if not of_names)
-        own = [model for model in models if model.provider == vendor and not of_names]
-        turns = (day for model in own for day in turning_days(model, self.book.dated + _AHEAD))
+        hourly = () if of_names else models
+        turns = (day for model in hourly for day in turning_days(model, self.book.dated + _AHEAD))
         return sorted({FIRST_DAY, *turns, *filter(None, (*bounds, *starts))})
 
     def _said_of(self, vendor: str, name: str) -> list[Entry]:
@@ -91,16 +92,16 @@ class Listed:
         facts = self.book.facts(vendor, name)
         if facts is not None and not self.dated(vendor, name):
             return list(facts[1])
-        theirs = {vendor, *(model.provider for model in self.models(vendor, name))}
+        theirs = {vendor, vendor_of(vendor), *(model.provider for model in self.models(vendor, name))}
         return [entry for entry in self.entries if entry.provider in theirs]
 
     def contexts(self, vendor: str, name: str) -> set[tuple[str, str]]:
         """All of (`service_tier`, `speed` or `region`, value) that something is priced for."""
         models = self.models(vendor, name)
-        own = [model for model in models if model.provider == vendor]
+        own = [model for model in models if model.provider == vendor_of(vendor)]
         said = [dict(entry.context) for entry in self._said_of(vendor, name)]
         said += [dict(variant.when) for model in own for variant in model.variants]
-        prepaid = {("service_tier", tier) for tier in PREPAID.get(vendor, ()) if own}
+        prepaid = {("service_tier", tier) for tier in PREPAID.get(vendor_of(vendor), ()) if own}
         return {pair for context in said for pair in context.items()} | prepaid
 
 

@@ -6,5 +6,5 @@ FROM
     SELECT toUnixTimestamp64Nano(ts) AS ts_ns
     FROM call_keys
     WHERE key IN {keys:Array(UInt64)} AND received_on >= today() - {days:UInt16}
-    LIMIT 20 BY key
+    LIMIT 200 BY key
 )

@@ -37,6 +37,7 @@ _PART: Final = 20_000
 """Corrections of one insert."""
 _CHUNK: Final = 200_000
 """Corrections of one mutation: the engine holds them in memory, about 700 bytes each."""
+_LOOKS: Final = 3
 _OLD_MONEY: Final = tuple(f"old_{name}" for name in MONEY)
 
 
@@ -113,10 +114,31 @@ def plan(store: Rewrites, book: PriceBook, selection: Selection) -> Plan:
     )
 
 
+class NotNow(Exception):
+    """A run cannot be carried out as things are; the text says why and what to do."""
+
+
 def carry_out(store: Rewrites, planned: Plan) -> Outcome:
-    """Do what was planned."""
+    """Do what was planned.  Raises NotNow where calls are not what they were or another correction is under way."""
+    refuse_beside_others(store)
+    period = {"since": planned.selection.since, "until": planned.selection.until}
+    if changed := store.query(sql("changed"), {"run": planned.run, **period})[0]["calls"]:
+        raise NotNow(f"{changed:,} of the calls were changed since the plan was made.  Run it again.")
     _note(store, planned.run, "begun", planned.selection, planned.price_version, planned.corrections)
     return _finish(store, planned.run, planned.selection, planned.price_version)
+
+
+def refuse_beside_others(store: Rewrites) -> None:
+    """Raises NotNow while another correction has begun and is not done: two at once would count a difference twice."""
+    refuse_beside_runs(store)
+    if store.query(sql("half_settled"))[0]["calls"]:
+        raise NotNow("A `settle` has broken off or is running.  Let it end, or finish it: otel-llm-cost settle")
+
+
+def refuse_beside_runs(store: Queries) -> None:
+    """Raises NotNow while a reprice has begun and is not done."""
+    if any(not row["done"] for row in history(store)):
+        raise NotNow("A `reprice` has broken off or is running.  Let it end, or finish it: otel-llm-cost reprice …")
 
 
 def take_up(store: Rewrites) -> list[Outcome]:
@@ -135,17 +157,19 @@ def take_up(store: Rewrites) -> list[Outcome]:
     ]
 
 
-def history(store: Rewrites) -> list[dict[str, Any]]:
+def history(store: Queries) -> list[dict[str, Any]]:
     """The runs that were carried out, the newest first."""
     return store.query(sql("runs"))
 
 
 def _finish(store: Rewrites, run: UUID, selection: Selection, price_version: str) -> Outcome:
-    corrected = 0
+    corrected, before = 0, store.query(sql("stored"), {"run": run})[0]["corrections"]
     for part in _parts(row for rows in store.stream(sql("plan"), {"run": run}) for row in rows):
+        corrected += len(part)
+        if corrected < before:
+            continue  # stored, and what came after it too: only the last part of a run that broke off can be half done
         frozen = [_in_pico(row) for row in part]
         store.insert("price_corrections", to_columns(frozen), _token(frozen))
-        corrected += len(frozen)
     for chunk in store.query(sql("chunks"), {"run": run, "size": _CHUNK}):
         _set_figures(store, run, chunk)
     store.command("DROP DICTIONARY IF EXISTS reprice_corrections")
@@ -154,8 +178,18 @@ def _finish(store: Rewrites, run: UUID, selection: Selection, price_version: str
 
 
 def drift(store: Queries, since: datetime, until: datetime) -> list[dict[str, Any]]:
-    """The hours in which the rows do not add up to the rollup, with both sums."""
-    return store.query(sql("drift"), {"since": since, "until": until})
+    """The hours in which the rows do not add up to the rollup, with both sums.
+
+    Calls that arrive between the two looks differ, too: only what stays the same over several is told.
+    """
+    period = {"since": since, "until": until}
+    found = store.query(sql("drift"), period)
+    for _ in range(_LOOKS - 1):
+        if found:
+            again = store.query(sql("drift"), period)
+            same = {(row["hour"], row["raw"] - row["rollup"]) for row in again}
+            found = [row for row in found if (row["hour"], row["raw"] - row["rollup"]) in same]
+    return found
 
 
 def _set_figures(store: Rewrites, run: UUID, chunk: Mapping[str, Any]) -> None:

@@ -14,33 +14,49 @@ WITH RECURSIVE
     links AS ({links}),
     above AS
     (
-        SELECT lower(hex(trace_id)) AS trace, lower(hex(parent_span_id)) AS span, 1 AS height
+        SELECT lower(hex(trace_id)) AS trace, lower(hex(parent_span_id)) AS span, lower(hex(span_id)) AS origin, 1 AS height
         FROM calls
-        WHERE carries_usage AND (counted OR counted_reason = 'parent_of_billed')
+        WHERE carries_usage AND counted
         UNION ALL
-        SELECT links.trace AS trace, links.parent AS span, above.height + 1 AS height
+        SELECT links.trace AS trace, links.parent AS span, above.origin AS origin, above.height + 1 AS height
         FROM above
         INNER JOIN links ON links.trace = above.trace AND links.span = above.span
         WHERE above.height < 32
+    ),
+    covering AS -- billed for what is below them, some of which came later and was set aside
+    (
+        SELECT lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span
+        FROM calls
+        WHERE counted AND carries_usage AND (trace_id, span_id) IN
+            (SELECT trace_id, parent_span_id FROM calls WHERE NOT counted AND counted_reason = 'child_of_billed')
+    ),
+    parents AS -- not what names itself or its own parent as what is below it
+    (
+        SELECT DISTINCT trace, span FROM above
+        WHERE span != origin AND (trace, origin, span) NOT IN (SELECT trace, span, origin FROM above)
+            AND (trace, span) NOT IN (SELECT trace, span FROM covering)
     ),
     placed AS
     (
         SELECT
             *,
+            (lower(hex(trace_id)), lower(hex(span_id))) IN (SELECT trace, span FROM parents) AS is_parent,
             count() OVER (PARTITION BY trace_id, span_id, received_at) AS alike,
             row_number() OVER (PARTITION BY trace_id, span_id ORDER BY counted DESC, received_at) AS copy,
             row_number() OVER same_response AS place,
             first_value((scope_name, batch OR operation = 'fetch_response', span_id)) OVER same_response AS best
         FROM calls
         WINDOW same_response AS (
-            PARTITION BY if(response_id = '' OR NOT carries_usage OR NOT counted, hex(span_id), concat(provider, '\0', response_id))
+            PARTITION BY if(response_id = '' OR NOT carries_usage OR NOT counted OR is_parent, hex(span_id), concat(provider, '\0', response_id))
             ORDER BY scope_name != 'otel_llm_cost', received_at, ts
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
     )
 SELECT
     multiIf(
         copy > 1, 'seen_before',
-        (lower(hex(trace_id)), lower(hex(span_id))) IN (SELECT trace, span FROM above), 'parent_of_billed',
+        is_parent, 'parent_of_billed',
+        carries_usage AND (lower(hex(trace_id)), lower(hex(parent_span_id))) IN (SELECT trace, span FROM covering),
+            'child_of_billed',
         response_id != '' AND carries_usage AND place > 1 AND span_id != best.3
             AND NOT (scope_name = 'otel_llm_cost' AND best.1 = 'otel_llm_cost'
                 AND NOT (batch OR operation = 'fetch_response' OR best.2)), 'duplicate_response',

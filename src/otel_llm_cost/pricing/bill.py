@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .buckets import BUCKETS, INDEX, PART, PARTS, Counts, Quantities
-from .card import RateCard, RateRow
+from .card import CONDITIONAL, RateCard, RateRow
 from .cost import Cost, Status, unknown
 
 _REQUEST: Final = INDEX["request"]
@@ -84,8 +84,23 @@ def _billed(card: RateCard, row: RateRow, counts: Counts) -> Counts:
     return paid if row[_REQUEST] is None or not counts else (*paid, (_REQUEST, 1))
 
 
-def _guess(index: int) -> str:
-    return "cache_ttl_not_known" if BUCKETS[index] == "cache_write" else f"{BUCKETS[index]}_at_default_rate"
+_GUESSES: Final = {
+    "cache_write": "cache_ttl_not_known",
+    "cache_read": "cache_read_at_input_rate",
+    "cache_read_audio": "cache_read_audio_at_input_rate",
+    "cache_read_image": "cache_read_image_at_input_rate",
+    "input_audio": "cached_audio_not_known",
+    "input_image": "cached_image_not_known",
+    "output": "output_kind_not_known",
+    "web_search": "web_search_tool_not_known",
+}
+"""Bucket whose price is a guess → why."""
+
+
+def _guesses(card: RateCard, counted: Quantities) -> list[str]:
+    """What is guessed of a bill, in the order of its buckets."""
+    guessed = [i for i, _ in counted.counts if i in card.guessed and (i not in CONDITIONAL or i in counted.unsaid)]
+    return [_GUESSES.get(BUCKETS[i], f"{BUCKETS[i]}_at_default_rate") for i in guessed]
 
 
 def _doubtful(
@@ -96,7 +111,7 @@ def _doubtful(
     Where something is not known and all that is known is free, the cost is not known: it is never a zero.
     """
     gaps = [*counted.problems, *(f"no_rate_for_{BUCKETS[index]}" for index in missing)]
-    guesses = [_guess(i) for i, _ in counted.counts if i in card.guessed]
+    guesses = _guesses(card, counted)
     if found.windows and minute is None:
         guesses.append("time_of_day_not_known")
     lost = {PART[index] for index in missing} - {PART[index] for index, _ in cost.billed if index not in missing}

@@ -20,6 +20,7 @@ from .catalogue import Catalogue, Model, Price
 from .cost import STANDARD, Context, Cost, Status, unknown
 from .finding import Finder, Found
 from .layers import Layered, asked, layer
+from .names import vendor_of
 from .overlay import PACKAGED, Entry, Overlay
 
 _CACHE_SIZE: Final = 4096
@@ -86,7 +87,7 @@ class PriceBook:
 
     def models(self, provider: str) -> Iterator[str]:
         """The ids of a provider's models; none if the data does not have the provider."""
-        known = self.catalogue.providers.get(self.finder.provider(provider))
+        known = self.catalogue.providers.get(vendor_of(self.finder.provider(provider)))
         return (model.id for model in known or ())
 
     def _card(self, provider: str, model: str, day: date, context: Context) -> Priced | Unpriced:
@@ -108,7 +109,7 @@ class PriceBook:
             return Unpriced("unknown_model" if self.finder.knows(provider) else "unknown_provider")
         model = found.model
         entries = list(self.finder.entries(provider, found, day))
-        own = model.provider == provider
+        own = model.provider == vendor_of(provider)
 
         def compiled(window: Price | None) -> tuple[Layered, RateCard]:
             layered = layer(model, day, context, entries, window=window, own=own)
@@ -117,7 +118,8 @@ class PriceBook:
         layered, card = compiled(None)
         if card.empty:
             return Unpriced("prepaid_tier" if layered.prepaid else "no_rates", model.provider, model.id)
-        windows = tuple((price.window, compiled(price)[1]) for price in model.windows() if price.window is not None)
+        hours = tuple((price.window, compiled(price)[1]) for price in model.windows() if price.window is not None)
+        windows = hours if any(other != card for _, other in hours) else ()
         status, reason = _status(found, layered)
         return Priced(status, reason, model.provider, model.id, self._source(layered), card, windows)
 

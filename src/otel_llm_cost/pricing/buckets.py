@@ -4,7 +4,8 @@ A `Usage` is inclusive: its input holds what was read from and written to a cach
 output holds reasoning, audio and image; compaction is part of both.  Money needs the opposite, a partition.  Where
 the details of a usage contradict its totals (some hosts report more cached tokens than prompt tokens) the total is
 believed, the details are cut to fit in a fixed order, and the contradiction is named; no bucket is ever negative.
-Where audio or image tokens and cached tokens are both known but not their overlap, the least overlap is assumed.
+Where audio or image tokens and cached tokens are both known but not their overlap, the least overlap is assumed; that
+nobody said it is noted, as it is noted where nobody said whether the output is text, audio or pictures.
 A cache write with no time to live given counts as one of the vendor's default.
 
 No model call reads and writes nothing; some instrumentations write 0 for what they do not know.  A usage without one
@@ -63,6 +64,8 @@ class Quantities(NamedTuple):
     prompt_tokens: int
     problems: tuple[str, ...] = ()
     output_missing: bool = False
+    unsaid: tuple[int, ...] = ()
+    """Buckets (`output`, `input_audio`, `input_image`) part of which may belong to one of the same kind or cached."""
 
 
 _USUAL = ("input_tokens", "output_tokens", "cache_read_input_tokens", "reasoning_output_tokens")
@@ -82,6 +85,9 @@ _MODALITIES = {
     total: tuple(f"{kind}_{total}" for kind in ("text", *_KINDS)) for total in ("input_tokens", "output_tokens")
 }
 _usual, _writes, _rare, _all = attrgetter(*_USUAL), attrgetter(*_WRITTEN), attrgetter(*_RARE), attrgetter(*_COUNTS)
+_output_kinds = attrgetter(*_MODALITIES["output_tokens"])
+_NONE_SAID = (None,) * len(_MODALITIES["output_tokens"])
+_OUTPUT_UNSAID = (_OUTPUT,)
 
 
 def quantities(usage: Usage) -> Quantities | str:
@@ -104,11 +110,15 @@ def quantities(usage: Usage) -> Quantities | str:
         written = _writes(usage)
         if not any(written):
             pairs = _pairs(total_in, total_out, read or 0, reasoning or 0)
-            return Quantities(pairs, _largest_prompt(usage, total_in))
+            return Quantities(pairs, _largest_prompt(usage, total_in), unsaid=_unsaid(usage))
         known = _with_writes(written, total_in, total_out, read or 0, reasoning or 0)
         if known:
-            return Quantities(known, _largest_prompt(usage, total_in))
+            return Quantities(known, _largest_prompt(usage, total_in), unsaid=_unsaid(usage))
     return _in_full(usage)
+
+
+def _unsaid(usage: Usage) -> tuple[int, ...]:
+    return _OUTPUT_UNSAID if _output_kinds(usage) == _NONE_SAID else ()
 
 
 def _pairs(total_in: int, total_out: int, read: int, reasoning: int) -> Counts:
@@ -155,13 +165,14 @@ def _in_full(usage: Usage) -> Quantities | str:
     if total_in is None:
         problems.append("input_missing")
         total_in = said.get("cache_read_input_tokens", 0) + _written(said)
-    counts = _prompt(said, total_in, problems)
+    unsaid = list(_unsaid(usage))
+    counts = _prompt(said, total_in, problems, unsaid)
     _answer(said, total_out or 0, problems, counts)
     counts.update({name: said[field] for name, field in _REQUESTS if field in said})
     pairs = tuple(sorted([(INDEX[name], count) for name, count in counts.items() if count]))
     if not pairs:
         return "bad_usage" if any(problem != "input_missing" for problem in problems) else "no_usage"
-    return Quantities(pairs, _largest_prompt(usage, total_in), tuple(problems), total_out is None)
+    return Quantities(pairs, _largest_prompt(usage, total_in), tuple(problems), total_out is None, tuple(unsaid))
 
 
 def _largest_prompt(usage: Usage, total_in: int) -> int:
@@ -201,7 +212,7 @@ class _Purse:
         return wanted
 
 
-def _prompt(said: dict[str, int], total: int, problems: list[str]) -> dict[str, int]:
+def _prompt(said: dict[str, int], total: int, problems: list[str], unsaid: list[int]) -> dict[str, int]:
     prompt = _Purse(total, "input", problems)
     read = prompt.take(said.get("cache_read_input_tokens", 0), "cache_read")
     counts: dict[str, int] = {}
@@ -211,6 +222,9 @@ def _prompt(said: dict[str, int], total: int, problems: list[str]) -> dict[str, 
             counts[name] = written.take(said[field], name)
     cached = _Purse(read, "cache_read", problems)
     for kind, field, cached_field in _PROMPT_KINDS:
+        whole = said.get(field, 0)
+        if cached_field not in said and min(whole, cached.left) > max(0, whole - prompt.left):
+            unsaid.append(INDEX[f"input_{kind}"])
         if field in said or cached_field in said:
             _take_kind(said, kind, (field, cached_field), prompt, cached, counts)
     counts |= {"input": prompt.left, "cache_read": cached.left, "cache_write": written.left}

@@ -5,6 +5,9 @@ the context's: the data's variants, then the overlays' entries for it (rates, ba
 What was asked for and nobody prices (a tier, a batch) is named: the standard rate is then a guess.  But capacity that
 was bought beforehand is not billed by the call: what a token of it costs is written in a contract, so it has no price
 here unless an overlay gives one.
+
+Where an overlay has another standard than the list, a list price for a context is changed as the standard is, bucket by
+bucket: a rate agreed on for all calls holds for batches and tiers, too.
 """
 
 from __future__ import annotations
@@ -79,17 +82,21 @@ def layer(
     """The rates of a model.  `entries` are for this model and day; `own` is False when its vendor is another one."""
     entries = list(entries)
     layered = Layered(dict(rates_in(model, window, day, own=own)), context)
+    data = listed = dict(layered.rates)
     for entry in entries:
         if not entry.context:
             _put(layered, entry)
+            listed = dict(layered.rates) if entry.origin == PACKAGED else listed
     standard = dict(layered.rates)
     discounts = [entry for entry in entries if entry.multiplier is not None and not entry.context]
     if own:
-        _put_variants(layered, model, day, discounts)
+        _put_variants(layered, model, day, (data, standard), discounts)
     for i, entry in enumerate(entries):
         if entry.context and entry.context.items() <= context.items():
             if entry.backdate:
                 _put_backdated(layered, entry, model, day, standard)
+            elif entry.origin == PACKAGED:
+                _put_listed(layered, entry, (listed, standard), discounts)
             else:
                 _put(layered, entry, [later for later in entries[i:] if later in discounts])
     if own and "service_tier" not in layered.covered and context.get("service_tier") in PREPAID.get(model.provider, ()):
@@ -108,7 +115,7 @@ def _put(layered: Layered, entry: Entry, discounts: Iterable[Entry] = ()) -> Non
         for name, price in prices.items():
             below = tuple(step for step in layered.rates.get(name, flat(price)) if step[0] < above)
             layered.rates[name] = (*below, (above, price))
-    _discount(layered.rates, {*entry.rates, *(name for _, prices in entry.tiers for name in prices)}, discounts)
+    _discount(layered.rates, _names(entry), discounts)
     if entry.multiplier is not None:
         for name in entry.applies_to & layered.rates.keys():
             layered.rates[name] = times(layered.rates[name], *entry.multiplier)
@@ -117,21 +124,48 @@ def _put(layered: Layered, entry: Entry, discounts: Iterable[Entry] = ()) -> Non
     layered.used.append(entry)
 
 
+def _put_listed(layered: Layered, entry: Entry, standards: tuple[Rates, Rates], discounts: Iterable[Entry]) -> None:
+    """A list price for a context; `standards` are the list's and the one in force."""
+    before = len(layered.used)
+    _put(layered, entry)
+    if len(layered.used) > before:
+        _adjust(layered.rates, _names(entry), standards, discounts)
+
+
+def _names(entry: Entry) -> set[str]:
+    """The buckets whose rate an entry sets."""
+    return {*entry.rates, *(name for _, prices in entry.tiers for name in prices)}
+
+
+def _adjust(
+    rates: dict[str, Rate], names: Iterable[str], standards: tuple[Rates, Rates], discounts: Iterable[Entry]
+) -> None:
+    """List prices in proportion to the standard in force; a discount is for those, too, that have no standard."""
+    listed, standard = standards
+    for name in names:
+        if name in listed and name in standard:
+            rates[name] = _in_proportion(rates[name], listed[name], standard[name])
+        else:
+            _discount(rates, (name,), discounts)
+
+
 def _discount(rates: dict[str, Rate], names: Iterable[str], discounts: Iterable[Entry]) -> None:
     for entry in discounts:
         for name in entry.applies_to.intersection(names):
             rates[name] = times(rates[name], *(entry.multiplier or (1, 1)))
 
 
-def _put_variants(layered: Layered, model: Model, day: date, discounts: Iterable[Entry]) -> None:
-    """What the data has for a context; a discount that is for every context is for these too."""
+def _put_variants(
+    layered: Layered, model: Model, day: date, standards: tuple[Rates, Rates], discounts: Iterable[Entry]
+) -> None:
+    """What the data has for a context; `standards` are the data's and the one in force."""
     fixed: set[str] = set()
     for variant in model.variants:
         if variant.holds(day) and variant.when.items() <= layered.asked.items():
             layered.rates.update({name: rate for name, rate in variant.rates.items() if name not in fixed})
             fixed |= variant.rates.keys()
             layered.covered |= variant.when.keys()
-    _discount(layered.rates, fixed, discounts)
+    _adjust(layered.rates, fixed, standards, discounts)
 
 
 def _put_backdated(layered: Layered, entry: Entry, model: Model, day: date, standard: Rates) -> None:

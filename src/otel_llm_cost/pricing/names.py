@@ -22,10 +22,12 @@ PROVIDERS: Final = {
     "aws.bedrock": "aws",
     "bedrock": "aws",
     "gcp.gemini": "google",
-    "gcp.vertex_ai": "google",
     "gcp.gen_ai": "google",
     "gemini": "google",
-    "vertex_ai": "google",
+    "gcp.vertex_ai": "gcp.vertex_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "vertexai": "gcp.vertex_ai",
+    "google-vertex": "gcp.vertex_ai",
     "x_ai": "x-ai",
     "xai": "x-ai",
     "mistral_ai": "mistral",
@@ -42,13 +44,19 @@ Only these and the ids themselves are vendors.  Nothing is recognised by a part 
 `my-openai` sets its own prices.
 """
 
-_ARN = re.compile(r"^arn:[^/]*/(?:.*/)?([^/]+)$")
+SHOPS: Final = {"gcp.vertex_ai": "google"}
+"""A place where a vendor sells at some prices of its own → the vendor, whose prices hold there for the rest."""
+
+_ARN = re.compile(r"(?:^|/)arn:")
+_MODEL_ARN = re.compile(r"^(?:.*/)?arn:[^/]*:(?:foundation-model|inference-profile)/([^/]+)$")
+"""The ARNs that end in a model's name.  Others end in that of a thing of the account's own, whatever it looks like."""
 _PATH = re.compile(r"^(?:.*/)?(?:publishers/[^/]+/)?models/(.+)$")
 _REGION = re.compile(r"^(?:us-gov|us|eu|apac|global|jp|au|ca)\.(?=[a-z])")
 _COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=-|:|$)")
 _DATE = r"(?:20\d\d-\d\d-\d\d|20\d{6}|20\d\d-\d\d|\d\d-20\d\d|(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01]))"
 _DATED = re.compile(rf"^(.+?)[-@]{_DATE}(?:-v\d+(?::\d+)?)?$")
 _FINE_TUNED = re.compile(r"^(?:ft:([^:]+)(?::.*)?|(.+)\.ft-.*)$")
+_MOVING = re.compile(r"[-:~/]latest$")
 _ROUTED = re.compile(r":(?:nitro|floor|exacto|online)$")
 """How OpenRouter is to choose a host for a model, not another model (`:free`, `:extended` and `:thinking` are)."""
 _BY_CHARACTER = re.compile(r"^(?:text-(?:multilingual-)?embedding-\d|textembedding-gecko)")
@@ -63,17 +71,32 @@ def region_of(server_address: str | None) -> str | None:
     return "regional" if server_address and REGIONAL_HOST.match(server_address.lower()) else None
 
 
+def vendor_of(provider: str) -> str:
+    """Whose prices hold at a provider: its own, or those of the vendor whose shop it is."""
+    return SHOPS.get(provider, provider)
+
+
+def is_arn(name: str) -> bool:
+    """Whether a name is an ARN in full.  A word in it is no sign of a model: everything of an account has one."""
+    return _ARN.search(name) is not None
+
+
+def moves(name: str) -> bool:
+    """Whether a name stands for another model when a newer one comes."""
+    return _MOVING.search(name) is not None
+
+
 def spellings(model: str) -> list[tuple[str, str]]:
     """What a name may be looked up as, nearest first: (spelling in lower case, reason or "" for the name itself)."""
     found = {model.strip().lower(): ""}
-    for pattern in (_ARN, _PATH):
+    for pattern in (_MODEL_ARN, _PATH):
         for name in list(found):
             if match := pattern.match(name):
                 found.setdefault(match[1], "prefix_removed")
     for name in list(found):
         found.setdefault(_ROUTED.sub("", name), "variant_removed")
     for name in list(found):
-        if "/" in name:
+        if "/" in name and not is_arn(name):
             found.setdefault(name.rpartition("/")[2], "vendor_prefix_removed")
     for name in list(found):
         found.setdefault(_REGION.sub("", name), "region_prefix_removed")

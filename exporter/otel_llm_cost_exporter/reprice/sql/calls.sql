@@ -1,6 +1,5 @@
--- The calls of a period with what they were priced by, and what they cost until now.  A row without quantities that has
--- a cost was stored before the store kept all that a price depends on: it cannot be priced again as faithfully, and is
--- left as it is.
+-- The calls of a period with what they were priced by, and what they cost until now.  What was stored
+-- before migration 4 lacks some of what a price depends on: it cannot be priced again as faithfully, and is left.
 SELECT
     {columns},
     project, feature, environment, counted,
@@ -11,4 +10,4 @@ WHERE c.ts >= {since:DateTime64(9, 'UTC')}
     AND c.ts < {until:DateTime64(9, 'UTC')}
     AND ({provider:String} = '' OR c.provider = {provider:String})
     AND ({model:String} = '' OR {model:String} IN (c.response_model, c.request_model, c.price_model))
-    AND NOT (empty(c.quantities) AND c.cost IS NOT NULL)
+    AND c.received_at >= (SELECT min(applied_at) FROM schema_migrations WHERE name = '0004_bill')

@@ -5,4 +5,4 @@ WHERE c.ts >= {since:DateTime64(9, 'UTC')}
     AND c.ts < {until:DateTime64(9, 'UTC')}
     AND ({provider:String} = '' OR c.provider = {provider:String})
     AND ({model:String} = '' OR {model:String} IN (c.response_model, c.request_model, c.price_model))
-    AND empty(c.quantities) AND c.cost IS NOT NULL
+    AND c.received_at < (SELECT min(applied_at) FROM schema_migrations WHERE name = '0004_bill')

@@ -2,7 +2,7 @@
 SELECT
     run,
     minIf(r.at, stage = 'begun') AS begun_at,
-    countIf(stage = 'done') > 0 AS done,
+    CAST(countIf(stage = 'done') > 0, 'Bool') AS done,
     any(since) AS since,
     any(until) AS until,
     any(provider) AS provider,

@@ -27,7 +27,7 @@ check: $(SYNC)  ## style, types, who imports whom, generated files
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports --no-cache
-	$(RUN) python -m otel_llm_cost_exporter.price_data --check
+	$(RUN) python -m otel_llm_cost_exporter.prices.data --check
 	$(RUN) python -m otel_llm_cost_exporter.sql_road --check
 	$(RUN) python -m tests.doors --check
 	$(UV) lock --check --quiet
@@ -63,7 +63,7 @@ recordings: $(SYNC)  ## recorded provider traffic through the real SDK (needs LL
 	$(RUN) python -m benchmarks.recordings
 
 prices: $(SYNC)  ## regenerate the vendored price data from the installed genai-prices
-	$(RUN) python -m otel_llm_cost_exporter.price_data
+	$(RUN) python -m otel_llm_cost_exporter.prices.data
 
 picture: $(SYNC)  ## draw docs/report.svg anew from a demo's store
 	$(RUN) python docs/picture.py

@@ -25,7 +25,7 @@ from otel_llm_cost.record import Call, Request, Response, Tags, Usage
 from otel_llm_cost_exporter.costing import price
 from otel_llm_cost_exporter.decode import decode
 from otel_llm_cost_exporter.pipeline import Pipeline
-from otel_llm_cost_exporter.price_data import load_book
+from otel_llm_cost_exporter.prices.data import load_book
 from otel_llm_cost_exporter.receive.ingest import Ingest, Status
 from otel_llm_cost_exporter.store import Store
 

@@ -20,8 +20,8 @@ from tests.otel_traces import upstream
 
 from benchmarks.collector import body
 from otel_llm_cost_exporter.pipeline import Pipeline
-from otel_llm_cost_exporter.price_data import load_book
-from otel_llm_cost_exporter.price_table import load
+from otel_llm_cost_exporter.prices.data import load_book
+from otel_llm_cost_exporter.prices.table import load
 from otel_llm_cost_exporter.receive.ingest import Ingest
 from otel_llm_cost_exporter.store import Store
 

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from .config import DEFAULT_STORE, STORE_VARIABLE, provider_hosts
 from .pipeline import Pipeline
-from .price_data import load_book
+from .prices.data import load_book
 from .receive.ingest import Ingest, Outcome, Status
 from .store import Store, StoreError
 

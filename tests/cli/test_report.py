@@ -14,7 +14,7 @@ from otel_llm_cost_exporter.cli import app
 from otel_llm_cost_exporter.cli.output import bar, money
 from otel_llm_cost_exporter.decode import decode
 from otel_llm_cost_exporter.pipeline import Pipeline
-from otel_llm_cost_exporter.price_data import load_book
+from otel_llm_cost_exporter.prices.data import load_book
 from otel_llm_cost_exporter.report import Figures, SetAside, read_report
 from otel_llm_cost_exporter.store import Store
 from tests.exporter.otlp import chat, request, span

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from otel_llm_cost.pricing import PriceBook
-from otel_llm_cost_exporter.price_data import load_book
+from otel_llm_cost_exporter.prices.data import load_book
 from otel_llm_cost_exporter.store import Store
 
 from .losses import LOSSES, Loss

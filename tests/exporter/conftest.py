@@ -6,7 +6,7 @@ import pytest
 
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost_exporter.pipeline import Pipeline
-from otel_llm_cost_exporter.price_data import load_book
+from otel_llm_cost_exporter.prices.data import load_book
 from otel_llm_cost_exporter.receive.collector import Collector
 from otel_llm_cost_exporter.receive.ingest import Ingest
 from otel_llm_cost_exporter.store import Store

@@ -19,7 +19,7 @@ from otel_llm_cost_exporter.costing import price
 from otel_llm_cost_exporter.decode import MOST_SPANS, Arrived, decode
 from otel_llm_cost_exporter.dedupe import Window
 from otel_llm_cost_exporter.pipeline import Pipeline
-from otel_llm_cost_exporter.price_data import load_book
+from otel_llm_cost_exporter.prices.data import load_book
 from otel_llm_cost_exporter.receive.ingest import Ingest
 from otel_llm_cost_exporter.rows import LONGEST_TEXT
 from otel_llm_cost_exporter.store import Store, StoreError

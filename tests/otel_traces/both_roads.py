@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost_exporter.costing import price
 from otel_llm_cost_exporter.decode import decode
-from otel_llm_cost_exporter.price_table import load
+from otel_llm_cost_exporter.prices.table import load
 from otel_llm_cost_exporter.rows import COLUMNS, PricedCall, to_columns
 from otel_llm_cost_exporter.store import Store
 

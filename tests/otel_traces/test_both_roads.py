@@ -14,7 +14,7 @@ from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost.record import Call, Request, Response, Usage
 from otel_llm_cost_exporter.demo import road
 from otel_llm_cost_exporter.demo.processes import started
-from otel_llm_cost_exporter.price_table import load
+from otel_llm_cost_exporter.prices.table import load
 from otel_llm_cost_exporter.receive.collector import Collector
 from otel_llm_cost_exporter.receive.ingest import Encoding, Ingest, Outcome
 from otel_llm_cost_exporter.reprice import Selection, carry_out, plan

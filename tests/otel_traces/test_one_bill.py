@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_llm_cost.pricing import PriceBook
-from otel_llm_cost_exporter.price_table import load
+from otel_llm_cost_exporter.prices.table import load
 from otel_llm_cost_exporter.settle import settle
 from otel_llm_cost_exporter.store import Store
 from tests.exporter.otlp import chat, request, span

@@ -10,7 +10,7 @@ import pytest
 
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost_exporter.pipeline import Pipeline
-from otel_llm_cost_exporter.price_table import load
+from otel_llm_cost_exporter.prices.table import load
 from otel_llm_cost_exporter.receive.ingest import Ingest
 from otel_llm_cost_exporter.store import Store, StoreError
 from tests.exporter.otlp import chat, request, span

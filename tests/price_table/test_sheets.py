@@ -8,8 +8,8 @@ import pytest
 
 from otel_llm_cost.pricing import Context, PriceBook, Priced
 from otel_llm_cost.pricing.buckets import BUCKETS
-from otel_llm_cost_exporter.price_table import Compiled, compile_book
-from otel_llm_cost_exporter.price_table.sheets import CardRow, RateRow, context_text
+from otel_llm_cost_exporter.prices.table import Compiled, compile_book
+from otel_llm_cost_exporter.prices.table.sheets import CardRow, RateRow, context_text
 
 BOOK = PriceBook.vendored()
 DAYS = (date(2024, 1, 1), date(2025, 6, 9), date(2025, 6, 10), date(2026, 10, 12), date(2026, 11, 1))

@@ -15,7 +15,8 @@ import pytest
 from otel_llm_cost.pricing import Context, PriceBook
 from otel_llm_cost.pricing.catalogue import Catalogue
 from otel_llm_cost.record import Usage
-from otel_llm_cost_exporter import price_convert, price_data
+from otel_llm_cost_exporter.prices import convert
+from otel_llm_cost_exporter.prices import data as price_data
 
 genai_prices = pytest.importorskip("genai_prices")
 
@@ -51,7 +52,7 @@ def test_a_stale_file_is_told_and_rewritten(
 
 def test_a_newer_installed_package_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert price_data.load_book(environ={}).source == PriceBook.vendored().source
-    monkeypatch.setattr(price_convert, "installed_version", lambda _: "99.0.1")
+    monkeypatch.setattr(convert, "installed_version", lambda _: "99.0.1")
     book = price_data.load_book(environ={})
     assert book.source == "genai-prices 99.0.1"
     assert book.price("openai", "gpt-4o", Usage(input_tokens=1, output_tokens=0), date(2026, 1, 1)).total == 2_500_000

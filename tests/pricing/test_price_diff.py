@@ -10,7 +10,7 @@ import pytest
 
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost.pricing.catalogue import Catalogue
-from otel_llm_cost_exporter.price_diff import Difference, Side, compare
+from otel_llm_cost_exporter.prices.diff import Difference, Side, compare
 
 TODAY = date(2026, 11, 1)
 

@@ -10,9 +10,9 @@ import pytest
 
 from otel_llm_cost.pricing import Context, Cost
 from otel_llm_cost.record import Usage
-from otel_llm_cost_exporter.price_data import load_book, load_prices
-from otel_llm_cost_exporter.price_files import OverlayFile
-from otel_llm_cost_exporter.price_lint import findings
+from otel_llm_cost_exporter.prices.data import load_book, load_prices
+from otel_llm_cost_exporter.prices.files import OverlayFile
+from otel_llm_cost_exporter.prices.lint import findings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pricing.md").read_text()
 EXAMPLES = dict(re.findall(r"^### ([^\n]+)\n(?:(?!^###).)*?```yaml\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL))

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from otel_llm_cost.pricing import PriceBook
-from otel_llm_cost_exporter import price_drift
 from otel_llm_cost_exporter.cli.output import CommandError
 from otel_llm_cost_exporter.cli.prices import app
-from otel_llm_cost_exporter.price_drift import Drift, compare, read
+from otel_llm_cost_exporter.prices import drift as price_drift
+from otel_llm_cost_exporter.prices.drift import Drift, compare, read
 
 BOOK = PriceBook.vendored()
 TODAY = date(2026, 11, 1)

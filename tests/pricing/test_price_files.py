@@ -13,8 +13,8 @@ import pytest
 
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost.record import Usage
-from otel_llm_cost_exporter.price_data import load_book, load_prices
-from otel_llm_cost_exporter.price_files import OverlayFile, PriceFileError, overlay_files, read_overlay
+from otel_llm_cost_exporter.prices.data import load_book, load_prices
+from otel_llm_cost_exporter.prices.files import OverlayFile, PriceFileError, overlay_files, read_overlay
 
 TODAY = date(2026, 11, 1)
 ONE = Usage(input_tokens=1, output_tokens=0)
@@ -111,7 +111,7 @@ def test_a_file_that_goes_away_between_finding_and_reading_is_told(
     path = write(tmp_path / "llm-cost-prices.yaml")
     found = overlay_files(environ={}, directory=tmp_path)
     path.unlink()
-    monkeypatch.setattr("otel_llm_cost_exporter.price_data.overlay_files", lambda *_: found)
+    monkeypatch.setattr("otel_llm_cost_exporter.prices.data.overlay_files", lambda *_: found)
     with pytest.raises(PriceFileError, match=r"llm-cost-prices\.yaml: No such file"):
         load_book(environ={}, directory=tmp_path)
 
@@ -234,7 +234,7 @@ def test_what_is_not_utf_8_is_told_by_line(tmp_path: Path) -> None:
 
 def test_a_version_is_the_same_in_every_process(tmp_path: Path, write: Writer) -> None:
     write(tmp_path / "llm-cost-prices.yaml")
-    code = "from otel_llm_cost_exporter.price_data import load_book; print(load_book(environ={}).version)"
+    code = "from otel_llm_cost_exporter.prices.data import load_book; print(load_book(environ={}).version)"
     versions = {
         subprocess.run(
             [sys.executable, "-c", code],

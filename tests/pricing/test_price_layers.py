@@ -11,8 +11,8 @@ import pytest
 from otel_llm_cost.pricing import Context, Priced
 from otel_llm_cost.pricing.card import compile_card
 from otel_llm_cost.pricing.money import Rate
-from otel_llm_cost_exporter.price_data import load_prices
-from otel_llm_cost_exporter.price_layers import layers
+from otel_llm_cost_exporter.prices.data import load_prices
+from otel_llm_cost_exporter.prices.layers import layers
 
 PRICES = load_prices(environ={})
 BOOK = PRICES.book()

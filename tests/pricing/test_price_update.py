@@ -15,10 +15,12 @@ import pytest
 from typer.testing import CliRunner
 
 from otel_llm_cost.pricing import PriceBook
-from otel_llm_cost_exporter import price_convert, price_data, price_download
 from otel_llm_cost_exporter.cli.output import CommandError
 from otel_llm_cost_exporter.cli.prices import app
-from otel_llm_cost_exporter.price_files import PriceFileError
+from otel_llm_cost_exporter.prices import convert
+from otel_llm_cost_exporter.prices import data as price_data
+from otel_llm_cost_exporter.prices import download as price_download
+from otel_llm_cost_exporter.prices.files import PriceFileError
 
 DATA = """
 from decimal import Decimal
@@ -107,7 +109,7 @@ def test_with_neither_pip_nor_uv_a_remedy_is_told(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_installed_package_that_is_newer_is_written_down(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(price_convert, "installed_version", lambda _: "98.0")
+    monkeypatch.setattr(convert, "installed_version", lambda _: "98.0")
     told = update("--dry-run")
     assert (told["offered"], told["written"], file.exists()) == ("genai-prices 98.0", None, False)
     told = update()
@@ -120,10 +122,10 @@ def test_the_newest_of_packaged_updated_and_installed_is_used(file: Path, monkey
     assert price_data.load_prices().data == "packaged"
     price_download.write_data(file, newer_data())
     assert price_data.load_prices().data == "updated"
-    monkeypatch.setattr(price_convert, "installed_version", lambda _: "99.0")
+    monkeypatch.setattr(convert, "installed_version", lambda _: "99.0")
     assert price_data.load_prices().data == "installed"
     price_download.write_data(file, {**newer_data(), "source": "genai-prices 0.0.1"})
-    monkeypatch.setattr(price_convert, "installed_version", lambda _: "0.0.2")
+    monkeypatch.setattr(convert, "installed_version", lambda _: "0.0.2")
     assert price_data.load_prices().data == "packaged"
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from otel_llm_cost_exporter.cli.output import CommandError
 from otel_llm_cost_exporter.cli.prices import app
-from otel_llm_cost_exporter.price_data import encode, packaged_file
+from otel_llm_cost_exporter.prices.data import encode, packaged_file
 
 GPT_5 = ["--model", "gpt-5", "--input", "10000", "--output", "1000", "--cached", "8000", "--date", "2026-11-01"]
 

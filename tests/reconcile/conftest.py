@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from otel_llm_cost.pricing import PriceBook
-from otel_llm_cost_exporter.price_data import load_book
+from otel_llm_cost_exporter.prices.data import load_book
 from otel_llm_cost_exporter.store import Store
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from otel_llm_cost_exporter.price_drift import PACKAGE, Compared, Drift, compare, installed_file, read
-from otel_llm_cost_exporter.price_files import PriceFileError
+from otel_llm_cost_exporter.prices.drift import PACKAGE, Compared, Drift, compare, installed_file, read
+from otel_llm_cost_exporter.prices.files import PriceFileError
 
 from .output import CommandError, JsonOption, emit
 from .prices_common import DateOption, OverlayOption, ProviderOption, day_of, priced, prices_in_force

@@ -10,8 +10,8 @@ import typer
 
 from otel_llm_cost.pricing.buckets import FEES
 from otel_llm_cost.pricing.money import PER_MILLION, PER_THOUSAND, usd
-from otel_llm_cost_exporter.price_data import Prices, load_prices, packaged_file, updated_file
-from otel_llm_cost_exporter.price_files import ENVIRONMENT, PriceFileError
+from otel_llm_cost_exporter.prices.data import Prices, load_prices, packaged_file, updated_file
+from otel_llm_cost_exporter.prices.files import ENVIRONMENT, PriceFileError
 
 from .output import CommandError
 

@@ -10,10 +10,10 @@ import typer
 
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost.pricing.catalogue import Catalogue
-from otel_llm_cost_exporter.price_convert import convert
-from otel_llm_cost_exporter.price_data import PACKAGE, Prices, installed, read_data, updated_file
-from otel_llm_cost_exporter.price_diff import Change, Difference, Side, compare
-from otel_llm_cost_exporter.price_files import PriceFileError
+from otel_llm_cost_exporter.prices.convert import convert
+from otel_llm_cost_exporter.prices.data import PACKAGE, Prices, installed, read_data, updated_file
+from otel_llm_cost_exporter.prices.diff import Change, Difference, Side, compare
+from otel_llm_cost_exporter.prices.files import PriceFileError
 
 from .output import CommandError, JsonOption, emit
 from .prices_common import DateOption, OverlayOption, ProviderOption, day_of, priced, prices_in_force

@@ -10,7 +10,7 @@ import typer
 from otel_llm_cost.pricing import Context, Cost, Line
 from otel_llm_cost.pricing.money import Rate, usd
 from otel_llm_cost.record import Usage
-from otel_llm_cost_exporter.price_layers import Layer, layers
+from otel_llm_cost_exporter.prices.layers import Layer, layers
 
 from .output import JsonOption, emit
 from .prices_common import OverlayOption, moment, priced, prices_in_force

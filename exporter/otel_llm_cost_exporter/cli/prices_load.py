@@ -15,7 +15,7 @@ def load(store: StoreOption = DEFAULT_STORE, overlay: OverlayOption = None, as_j
 
     Run it again after an update of prices and, from cron, for names that are new; the same again changes nothing.
     """
-    from otel_llm_cost_exporter.price_table import load as load_prices  # noqa: PLC0415  # an optional dependency
+    from otel_llm_cost_exporter.prices.table import load as load_prices  # noqa: PLC0415  # an optional dependency
     from otel_llm_cost_exporter.store import Store  # noqa: PLC0415  # see above
 
     book = prices_in_force(overlay).book()

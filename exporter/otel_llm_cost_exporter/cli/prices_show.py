@@ -14,8 +14,8 @@ from otel_llm_cost.pricing.buckets import BUCKETS
 from otel_llm_cost.pricing.catalogue import Price
 from otel_llm_cost.pricing.money import Rates
 from otel_llm_cost.pricing.overlay import Entry
-from otel_llm_cost_exporter.price_diff import WHOLE
-from otel_llm_cost_exporter.price_layers import factor
+from otel_llm_cost_exporter.prices.diff import WHOLE
+from otel_llm_cost_exporter.prices.layers import factor
 
 from .output import CommandError, JsonOption, emit
 from .prices_common import DateOption, OverlayOption, ProviderOption, day_of, files_told, priced, prices_in_force

@@ -10,11 +10,11 @@ import typer
 
 from otel_llm_cost.pricing import Overlay, PriceBook
 from otel_llm_cost.pricing.catalogue import Catalogue
-from otel_llm_cost_exporter.price_convert import convert
-from otel_llm_cost_exporter.price_data import PACKAGE, installed, load_prices, newer, updated_data, updated_file
-from otel_llm_cost_exporter.price_diff import Side, compare
-from otel_llm_cost_exporter.price_download import DownloadError, checked, download, write_data
-from otel_llm_cost_exporter.price_files import PriceFileError
+from otel_llm_cost_exporter.prices.convert import convert
+from otel_llm_cost_exporter.prices.data import PACKAGE, installed, load_prices, newer, updated_data, updated_file
+from otel_llm_cost_exporter.prices.diff import Side, compare
+from otel_llm_cost_exporter.prices.download import DownloadError, checked, download, write_data
+from otel_llm_cost_exporter.prices.files import PriceFileError
 
 from .output import CommandError, JsonOption, emit
 from .prices_common import files_told

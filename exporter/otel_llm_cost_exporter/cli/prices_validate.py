@@ -10,9 +10,9 @@ import typer
 from rich.text import Text
 
 from otel_llm_cost.pricing import Overlay
-from otel_llm_cost_exporter.price_data import Prices, newest_data
-from otel_llm_cost_exporter.price_files import Finding, OverlayFile, PriceFileError, overlay_files, read_overlay
-from otel_llm_cost_exporter.price_lint import findings
+from otel_llm_cost_exporter.prices.data import Prices, newest_data
+from otel_llm_cost_exporter.prices.files import Finding, OverlayFile, PriceFileError, overlay_files, read_overlay
+from otel_llm_cost_exporter.prices.lint import findings
 
 from .output import CommandError, JsonOption, console, emit
 

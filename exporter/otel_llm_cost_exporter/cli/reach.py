@@ -127,7 +127,7 @@ def _parted(error: Exception) -> tuple[str, str]:
 
 def prices(today: date | None = None) -> Iterator[Finding]:
     """How old the price data is: a model newer than it has no price."""
-    from otel_llm_cost_exporter.price_data import load_book  # noqa: PLC0415  # reads its data
+    from otel_llm_cost_exporter.prices.data import load_book  # noqa: PLC0415  # reads its data
 
     try:
         book = load_book()

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otel_llm_cost_exporter import reconcile as reconciling
-from otel_llm_cost_exporter.price_data import load_book
+from otel_llm_cost_exporter.prices.data import load_book
 from otel_llm_cost_exporter.reconcile import Line, Reconciliation, Total
 
 from .output import DEFAULT_STORE, CommandError, JsonOption, StoreOption, emit, money

@@ -95,7 +95,7 @@ def _period(since: datetime | None, until: datetime | None) -> tuple[datetime, d
 
 
 def _book(overlay: Path | None) -> Any:
-    from otel_llm_cost_exporter.price_data import load_book  # noqa: PLC0415  # heavy
+    from otel_llm_cost_exporter.prices.data import load_book  # noqa: PLC0415  # heavy
 
     try:
         return load_book(overlay)

@@ -36,7 +36,7 @@ def serve(
 ) -> None:
     """Receive OpenTelemetry spans, price every LLM call among them and store it.  Ends on SIGTERM or Ctrl-C."""
     from otel_llm_cost_exporter.config import provider_hosts  # noqa: PLC0415  # as the next
-    from otel_llm_cost_exporter.price_data import load_book  # noqa: PLC0415  # heavy
+    from otel_llm_cost_exporter.prices.data import load_book  # noqa: PLC0415  # heavy
     from otel_llm_cost_exporter.receive.collector import Collector  # noqa: PLC0415  # heavy
     from otel_llm_cost_exporter.store import Store  # noqa: PLC0415  # heavy
 

@@ -1,6 +1,6 @@
 """The vendored price data, read: providers, their models, how a name finds its model, and its dated prices.
 
-The file is made from the PyPI package genai-prices by `otel_llm_cost_exporter.price_data`; its shape, in JSON:
+The file is made from the PyPI package genai-prices by `otel_llm_cost_exporter.prices.data`; its shape, in JSON:
 
     {"schema": 1, "source": "genai-prices 0.2.3", "date": "2026-11-03", "providers": {ID: {"fallback": [ID…],
       "models": [[MODEL, CLAUSE, [[WHEN, RATES]…], [[CONTEXT, WHEN, RATES]…]]…]}}}

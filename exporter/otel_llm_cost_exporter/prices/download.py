@@ -2,7 +2,7 @@
 
 The newest genai-prices is put into a temporary folder by pip or uv, whichever there is, from whatever index they are
 configured for; wheels only, so that nothing is built here.  A process of its own converts it, because this one may
-have another version of it loaded.  The result is written where `price_data` looks for it, in one step: a process
+have another version of it loaded.  The result is written where `data` looks for it, in one step: a process
 that starts meanwhile reads the old file or the new one.
 """
 
@@ -24,8 +24,8 @@ from typing import Any, Final
 
 from otel_llm_cost.pricing.catalogue import SCHEMA, Catalogue
 
-from .price_convert import PACKAGE, encode
-from .price_files import PriceFileError
+from .convert import PACKAGE, encode
+from .files import PriceFileError
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def download() -> dict[str, Any]:
         _run([*_installer(), "--target", folder, "--upgrade", "--only-binary", ":all:", PACKAGE])
         search = os.pathsep.join([folder, *filter(None, sys.path)])
         data = _run(
-            [sys.executable, "-P", "-m", "otel_llm_cost_exporter.price_convert"], {**os.environ, "PYTHONPATH": search}
+            [sys.executable, "-P", "-m", "otel_llm_cost_exporter.prices.convert"], {**os.environ, "PYTHONPATH": search}
         )
     try:
         return checked(json.loads(lzma.decompress(data)))

@@ -20,8 +20,8 @@ from otel_llm_cost.pricing.money import Rate, Rates
 from otel_llm_cost.pricing.names import spellings, vendor_of
 from otel_llm_cost.pricing.overlay import Entry
 
-from .price_data import Prices
-from .price_diff import hours, spoken
+from .data import Prices
+from .diff import hours, spoken
 
 
 class Layer(NamedTuple):

@@ -1,6 +1,6 @@
 """The PyPI package genai-prices → our data file's shape, which `otel_llm_cost.pricing.catalogue` describes.
 
-    python -m otel_llm_cost_exporter.price_convert    the file's bytes on stdout, from the genai-prices of this process
+    python -m otel_llm_cost_exporter.prices.convert    the file's bytes on stdout, from the genai-prices of this process
 
 The bytes depend on nothing but the package, so that a build can make them again and compare.
 """
@@ -123,7 +123,7 @@ def _clause(clause: Any) -> list[Any]:
             return [operator, *(_clause(part) for part in getattr(clause, joiner))]
     (name, operand), *rest = vars(clause).items()
     if rest or name not in _OPERATORS:
-        raise ValueError(f"{PACKAGE} has a clause that is not understood: {clause!r}; extend price_convert._OPERATORS")
+        raise ValueError(f"{PACKAGE} has a clause that is not understood: {clause!r}; extend prices.convert._OPERATORS")
     return [_OPERATORS[name], operand]
 
 

@@ -24,7 +24,7 @@ from typing import Final, Literal, NamedTuple
 from otel_llm_cost.pricing import Overlay
 from otel_llm_cost.pricing.overlay import OverlayError
 
-from .price_text import Document, Mark, parse
+from .text import Document, Mark, parse
 
 ENVIRONMENT: Final = "OTEL_LLM_COST_PRICES"
 PROJECT_FILE: Final = "llm-cost-prices"

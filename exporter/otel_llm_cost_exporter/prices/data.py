@@ -1,7 +1,7 @@
 """Which prices are in force: the newest data there is, laid over by the overlay files.
 
-    python -m otel_llm_cost_exporter.price_data            write the packaged file from the installed genai-prices
-    python -m otel_llm_cost_exporter.price_data --check    exit 1, with a summary, if that would change it
+    python -m otel_llm_cost_exporter.prices.data            write the packaged file from the installed genai-prices
+    python -m otel_llm_cost_exporter.prices.data --check    exit 1, with a summary, if that would change it
 
 The data is the newest of three: the packaged file, the file that `otel-llm-cost prices update` wrote, an installed
 genai-prices.  Of two as new the earlier named is used.  `load_book` is what everything here prices with.
@@ -30,8 +30,8 @@ import otel_llm_cost.pricing
 from otel_llm_cost.pricing import Overlay, PriceBook
 from otel_llm_cost.pricing.catalogue import DATA_FILE, SCHEMA, Catalogue
 
-from .price_convert import PACKAGE, convert, encode, installed
-from .price_files import ENVIRONMENT, OverlayFile, PriceFileError, is_there, overlay_files, read_overlay, xdg_folder
+from .convert import PACKAGE, convert, encode, installed
+from .files import ENVIRONMENT, OverlayFile, PriceFileError, is_there, overlay_files, read_overlay, xdg_folder
 
 __all__ = [
     "ENVIRONMENT",
@@ -172,7 +172,7 @@ def summary(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the packaged file, or compare it.  Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m otel_llm_cost_exporter.price_data", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m otel_llm_cost_exporter.prices.data", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the file would change")
     check: bool = parser.parse_args(arguments).check
     path, new = packaged_file(), convert()

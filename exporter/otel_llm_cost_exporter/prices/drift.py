@@ -25,7 +25,7 @@ from otel_llm_cost.pricing import Context, PriceBook, Priced
 from otel_llm_cost.pricing.buckets import INDEX
 from otel_llm_cost.pricing.names import PROVIDERS, vendor_of
 
-from .price_files import PriceFileError
+from .files import PriceFileError
 
 PACKAGE: Final = "litellm"
 _FILE: Final = re.compile(r"model_prices_and_context_window\w*\.json\Z")

@@ -16,10 +16,10 @@ from otel_llm_cost.pricing.layers import asked
 from otel_llm_cost.pricing.names import vendor_of
 from otel_llm_cost.pricing.overlay import Entry
 
-from .price_data import Prices
-from .price_diff import context_of
-from .price_files import Finding, Level, OverlayFile, dotted, examine
-from .price_text import Document
+from .data import Prices
+from .diff import context_of
+from .files import Finding, Level, OverlayFile, dotted, examine
+from .text import Document
 
 
 def findings(file: OverlayFile, prices: Prices) -> tuple[Finding, ...]:

@@ -51,7 +51,7 @@ def parts(cost: Cost) -> list[int | None]:
 def test_the_total_is_the_sum_of_the_parts_and_of_the_lines(
     model: tuple[str, str], usage: Usage, context: Context
 ) -> None:
-    cost = BOOK.explain(*model, usage, TODAY, context)
+    cost = BOOK.price(*model, usage, TODAY, context)
     known = [part for part in parts(cost) if part is not None]
     if cost.status == "unknown":
         assert (cost.total, known) == (None, [])
@@ -133,7 +133,7 @@ def test_more_tokens_never_cost_less(model: tuple[str, str], a: int, b: int, c: 
 
 @given(models, usages, contexts)
 def test_a_cost_of_zero_is_that_of_something_free(model: tuple[str, str], usage: Usage, context: Context) -> None:
-    cost = BOOK.explain(*model, usage, TODAY, context)
+    cost = BOOK.price(*model, usage, TODAY, context)
     if cost.total == 0:
         assert cost.status != "partial"
         assert {line.rate for line in cost.lines} == {0}

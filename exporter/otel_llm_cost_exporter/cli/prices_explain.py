@@ -88,7 +88,7 @@ def explain(
         code_execution_requests=code_execution,
     )
     prices, at, context = prices_in_force(overlay), moment(day), Context(tier, batch, speed, region)
-    told = explained(prices.book().explain(provider, model, usage, at, context), provider, model, at)
+    told = explained(prices.book().price(provider, model, usage, at, context), provider, model, at)
     if why:
         told["layers"] = [_layer(layer) for layer in layers(prices, provider, model, at, context)]
     emit(told, as_json, lambda: bill_table(told))

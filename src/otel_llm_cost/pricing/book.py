@@ -67,10 +67,6 @@ class PriceBook:
             return unknown(counted, self.version, found.model)
         return bill(found, counted, minute, self.version)
 
-    def explain(self, provider: str, model: str, usage: Usage | None, at: date, context: Context = STANDARD) -> Cost:
-        """As `price`."""
-        return self.price(provider, model, usage, at, context)
-
     def resolve(self, provider: str, model: str, at: date, context: Context = STANDARD) -> Priced | Unpriced:
         """The card that a call would be priced by, or why there is none."""
         return self._card(provider, model, _utc(at)[0], context)

@@ -97,7 +97,7 @@ def money(
     out: dict[tuple[str, str, str], Fraction] = {}
     for entry, model, usage in billed(ledger, vendor):
         tier = "batch" if entry.batch else tiers.get(entry.response_id) or "default"
-        for line in book.explain(vendor, model, usage, day, Context(service_tier=tier)).lines:
+        for line in book.price(vendor, model, usage, day, Context(service_tier=tier)).lines:
             key = (model, line.bucket, tier)
             out[key] = out.get(key, Fraction(0)) + Fraction(line.amount or 0, 10**12)
     return out

@@ -132,7 +132,7 @@ def prices(today: date | None = None) -> Iterator[Finding]:
     try:
         book = load_book()
     except (OSError, ValueError) as error:
-        remedy = "mend that overlay file, or unset OTEL_LLM_COST_PRICES"
+        remedy = "mend that file (otel-llm-cost prices validate FILE), or take it away"
         yield Finding(check="prices", status="fail", detail=str(error), remedy=remedy)
         return
     if book.dated is None:

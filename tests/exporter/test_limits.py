@@ -124,10 +124,10 @@ def test_two_large_bodies_are_worked_on_at_once(monkeypatch: pytest.MonkeyPatch)
     taken, go, entered = Ingest(Nowhere()), threading.Event(), threading.Semaphore(0)
     decode = decoding.decode
 
-    def slow(of: Any, received: int) -> Any:
+    def slow(*said: Any) -> Any:
         entered.release()
         go.wait()
-        return decode(of, received)
+        return decode(*said)
 
     monkeypatch.setattr(ingest, "decode", slow)
     large = request(span(chat(x="y" * (5 << 20)))).SerializeToString()
@@ -137,7 +137,7 @@ def test_two_large_bodies_are_worked_on_at_once(monkeypatch: pytest.MonkeyPatch)
     for sender in senders:
         sender.start()
     for _ in range(3):
-        entered.acquire()
+        assert entered.acquire(timeout=30)
     assert not entered.acquire(timeout=0.1)
     go.set()
     for sender in senders:

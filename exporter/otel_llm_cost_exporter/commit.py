@@ -11,14 +11,15 @@ import hashlib
 import logging
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from .rows import TABLE, PricedCall, to_columns
 from .store import StoreError
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MOST_ROWS: Final = 20_000
 """Rows of one insert: what is larger is cut, each part with a token of its own."""
@@ -79,10 +80,16 @@ def _refuse(call: PricedCall, error: Exception) -> None:
 
 
 def _persist(store: Inserts, calls: Sequence[PricedCall], give_up: float) -> None:
-    columns, token, pause = to_columns(calls), token_of(calls), _FIRST_PAUSE
+    columns, token = to_columns(calls), token_of(calls)
+    patiently(lambda: store.insert(TABLE, columns, token), give_up)
+
+
+def patiently(do: Callable[[], T], give_up: float) -> T:
+    """Have a store do something, again while that may help and it is not later than `give_up` (monotonic seconds)."""
+    pause = _FIRST_PAUSE
     while True:
         try:
-            return store.insert(TABLE, columns, token)
+            return do()
         except StoreError as error:
             wait = pause * random.uniform(0.5, 1.5)  # noqa: S311  # jitter, not a secret
             if error.rows_at_fault or time.monotonic() + wait > give_up:

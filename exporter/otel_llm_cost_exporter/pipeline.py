@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -16,7 +17,7 @@ from otel_llm_cost.pricing import Cost, PriceBook
 from otel_llm_cost.pricing.cost import unknown
 from otel_llm_cost.record import Call
 
-from .commit import Inserts, commit
+from .commit import Inserts, commit, patiently
 from .costing import NO_BILL, price
 from .decode import MOST_SPANS, Arrived
 from .dedupe import Window, billed_long_ago
@@ -84,7 +85,7 @@ class Pipeline:
         """As `write`, but the keys of the refused spans."""
         refused: set[bytes] = set()
         with self._lock:
-            self._ask_about(calls)
+            patiently(lambda: self._ask_about(calls), time.monotonic() + self._patience)
             judged = self._window.judge(calls)
             self.counters.dropped_as_seen += judged.dropped
             priced = [PricedCall(call, self._price(call), reason) for call, reason in judged.kept]

@@ -10,7 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost_exporter.decode import decode
 from otel_llm_cost_exporter.pipeline import Pipeline
-from otel_llm_cost_exporter.store import Store
+from otel_llm_cost_exporter.store import Store, StoreError
 
 from .otlp import chat, request, span
 
@@ -124,3 +124,19 @@ def test_an_agent_with_many_calls_below_it(collectors: Collectors) -> None:
     collectors.export(*children[3:])
     collectors.export(parent)
     assert collectors.rows() == ["parent_of_billed", *[""] * 60]
+
+
+def test_a_store_that_does_not_answer_at_once_is_asked_again(store: Store, book: PriceBook) -> None:
+    class Hiccups(_NothingLately):
+        left = 1
+
+        def query(self, sql: str, parameters: object = None) -> list[dict[str, object]]:
+            if "call_keys" in sql and self.left:
+                self.left -= 1
+                raise StoreError("away for a moment.")
+            return super().query(sql, parameters)
+
+    pipeline = Pipeline(store, book, patience=30.0)
+    pipeline.recall(Hiccups(store))
+    assert pipeline.write(decode(request(span(chat())), NOW).calls) == 0
+    assert store.query("SELECT count() AS calls FROM llm_calls") == [{"calls": 1}]

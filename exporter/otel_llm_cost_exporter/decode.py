@@ -30,6 +30,7 @@ from otel_llm_cost.hosts import seller
 from otel_llm_cost.record import Call, Error
 
 from .dialects import OURS, SIGNS, TOOK, explain, normalise, tells_by_name
+from .entry import ANONYMOUS, Sender
 
 MOST_SPANS: Final = 50_000
 """Spans of one request; senders batch 512 unless told otherwise."""
@@ -78,6 +79,8 @@ class Arrived:
     scope_version: str = ""
     service_name: str = ""
     environment: str = ""
+    tenant: str = ""
+    """The project that its sender's API key is bound to: one call has one bill among the calls of one tenant."""
     call: Call = field(default_factory=Call)
     problems: tuple[str, ...] = ()
     bad_usage: bool = False
@@ -86,8 +89,13 @@ class Arrived:
 
     @property
     def key(self) -> bytes:
-        """Trace id and span id: what a span is known by."""
-        return self.trace_id + self.span_id
+        """Trace id and span id: what a span is known by to its tenant."""
+        return self.trace + self.span_id
+
+    @property
+    def trace(self) -> bytes:
+        """The trace as its tenant knows it: others may use the same ids, by chance or not."""
+        return self.tenant.encode() + self.trace_id if self.tenant else self.trace_id
 
     @property
     def ids(self) -> str:
@@ -114,9 +122,15 @@ class _Origin:
     scope_version: str
     received_ns: int
     hosts: Mapping[str, str]
+    sender: Sender
 
 
-def decode(request: ExportTraceServiceRequest, received_ns: int, hosts: Mapping[str, str] = _NO_HOSTS) -> Decoded:
+def decode(
+    request: ExportTraceServiceRequest,
+    received_ns: int,
+    hosts: Mapping[str, str] = _NO_HOSTS,
+    sender: Sender = ANONYMOUS,
+) -> Decoded:
     """Every call of a request, in the order of its spans; never raises on a parsed request.
 
     `hosts`: who is behind a host that nobody knows, as `otel_llm_cost.hosts.named` reads it.
@@ -124,7 +138,7 @@ def decode(request: ExportTraceServiceRequest, received_ns: int, hosts: Mapping[
     calls: list[Arrived] = []
     rejected = 0
     parents = _parents(request)
-    for origin, spans in _origins(request, received_ns, hosts):
+    for origin, spans in _origins(request, received_ns, hosts, sender):
         for span in spans:
             if not _has_ids(span):
                 rejected += 1
@@ -160,7 +174,7 @@ def _ancestors(span: Span, parents: _Parents) -> tuple[bytes, ...]:
 
 
 def _origins(
-    request: ExportTraceServiceRequest, received_ns: int, hosts: Mapping[str, str]
+    request: ExportTraceServiceRequest, received_ns: int, hosts: Mapping[str, str], sender: Sender
 ) -> Iterator[tuple[_Origin, Iterable[Span]]]:
     for of_resource in request.resource_spans:
         resource = _attributes(of_resource.resource.attributes)
@@ -177,6 +191,7 @@ def _origins(
                 scope_version=of_scope.scope.version,
                 received_ns=received_ns,
                 hosts=hosts,
+                sender=sender,
             )
             yield origin, of_scope.spans
 
@@ -210,7 +225,8 @@ def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | No
         scope_version=origin.scope_version,
         service_name=origin.service_name,
         environment=origin.environment,
-        call=_with_status(_by_its_host(decoded.call, origin), span.status),
+        tenant=origin.sender.tenant,
+        call=_of_its_sender(_with_status(_by_its_host(decoded.call, origin), span.status), origin.sender),
         problems=decoded.problems + doubts,
         bad_usage=decoded.bad_usage,
         ancestors=_ancestors(span, parents),
@@ -235,6 +251,13 @@ def _by_its_host(call: Call, origin: _Origin) -> Call:
         return call
     host = seller(request.server_address[:_LONGEST_HOST], request.server_port, origin.hosts)
     return call if host == request.provider else call._replace(request=request._replace(provider=host))
+
+
+def _of_its_sender(call: Call, sender: Sender) -> Call:
+    """Whose calls these are, the sender's key decides; what the payload names counts where the key allows it."""
+    named = call.tags.project
+    project = sender.project_of(named)
+    return call if project == named else call._replace(tags=call.tags._replace(project=project))
 
 
 def _with_status(call: Call, status: Status) -> Call:

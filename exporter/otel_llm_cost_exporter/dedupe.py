@@ -73,9 +73,10 @@ def billed_long_ago(calls: Iterable[Arrived]) -> list[str]:
     )
 
 
-def _response_key(call: Arrived) -> tuple[str, str] | None:
+def _response_key(call: Arrived) -> tuple[str, str, str] | None:
     response = call.call.response.id
-    return ((call.call.request.provider or "")[:LONGEST_TEXT], response[:LONGEST_TEXT]) if response else None
+    provider = (call.call.request.provider or "")[:LONGEST_TEXT]
+    return (provider, response[:LONGEST_TEXT], call.tenant) if response else None
 
 
 def _slim(call: Arrived) -> Arrived:
@@ -102,7 +103,7 @@ def _above(calls: Iterable[Arrived]) -> dict[bytes, None]:
     found: dict[bytes, None] = {}
     for call in calls:
         for ancestor in call.ancestors:
-            key = call.trace_id + ancestor
+            key = call.trace + ancestor
             if key in found:
                 break  # and with it what is above
             found[key] = None
@@ -204,5 +205,5 @@ class Window:
         return call.key in batch.above_first_hand or call.key in self._above_first_hand.keys
 
     def _is_covered(self, call: Arrived, open_until: Mapping[bytes, int]) -> bool:
-        above = (call.trace_id + ancestor for ancestor in call.ancestors)
+        above = (call.trace + ancestor for ancestor in call.ancestors)
         return any(call.start_ns <= max(open_until.get(key, 0), self._open_until.keys.get(key, 0)) for key in above)

@@ -15,7 +15,7 @@ from .decode import Arrived
 from .rows import COUNTS_WITH_A_COLUMN
 
 _COLUMNS: Final = (
-    *("trace_id", "span_id", "parent_span_id", "scope_name", "service_name", "duration_ns"),
+    *("trace_id", "span_id", "parent_span_id", "scope_name", "service_name", "tenant", "duration_ns"),
     *("operation", "provider", "request_model", "response_model", "response_id", "server_address"),
     *("service_tier", "request_service_tier", "speed", "inference_geo", "batch", "usage_other", "asides"),
     *("usage_estimated", "error_type", "price_reason", "price_model"),
@@ -37,6 +37,7 @@ def arrived(row: Mapping[str, Any]) -> Arrived:
         received_ns=row["ts_ns"],
         scope_name=row["scope_name"],
         service_name=row["service_name"],
+        tenant=row["tenant"],
         ancestors=(parent,) if any(parent) else (),
         call=_call(row),
         # attributes that were no counts are not in the row; counts that contradict each other are, and found a model

@@ -148,6 +148,7 @@ COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
     "feature": lambda p: _text(p.arrived.call.tags.feature),
     "environment": lambda p: _text(p.arrived.environment),
     "service_name": lambda p: _text(p.arrived.service_name),
+    "tenant": lambda p: p.arrived.tenant,
     "ts": lambda p: p.arrived.start_ns,
     "duration_ns": lambda p: p.arrived.duration_ns,
     "time_to_first_chunk_ns": lambda p: _first_chunk_ns(p.arrived.call.time_to_first_chunk),

@@ -63,10 +63,17 @@ def _told(call: Arrived) -> _Told:
     return _Told(call.start_ns, ends(call), response.id or None, models)
 
 
-def _size(call: Arrived) -> tuple[str, int | None, int | None] | None:
+def _size(call: Arrived) -> tuple[str, str, int | None, int | None] | None:
     """What two unlinked tellings of one call have in common; what uses nothing is as good as any other."""
     usage = call.call.response.usage
-    return (call.service_name, usage.input_tokens, usage.output_tokens or 0) if usage and usage.input_tokens else None
+    if not usage or not usage.input_tokens:
+        return None
+    return (call.tenant, call.service_name, usage.input_tokens, usage.output_tokens or 0)
+
+
+def _response(call: Arrived) -> tuple[str, str] | None:
+    response = call.call.response.id
+    return (call.tenant, response) if response else None
 
 
 class Tellings:
@@ -82,7 +89,7 @@ class Tellings:
         known, fresh = self._recent.keys, dict[object, tuple[_Told, ...]]()
         for call in calls:
             told, hand = _told(call), call.scope_name in FIRST_HAND
-            for common in (_size(call), told.response_id):
+            for common in (_size(call), _response(call)):
                 if common is not None:
                     key = hand, common
                     alike = fresh.get(key) or known.get(key, ())
@@ -92,7 +99,7 @@ class Tellings:
     def reason(self, call: Arrived) -> str:
         """Why the call is told here already; empty where it is not."""
         known, other = self._recent.keys, call.scope_name not in FIRST_HAND
-        same_id = known.get((other, call.call.response.id), ())
+        same_id = known.get((other, _response(call)), ())
         same_size = known.get((other, _size(call)), ())
         if not same_id and not same_size:
             return ""

@@ -6,6 +6,7 @@ WITH RECURSIVE
     (
         SELECT
             *,
+            concat(tenant, '/', lower(hex(trace_id))) AS trace, -- one call has one bill among the calls of one tenant
             price_reason NOT IN ('bad_usage', 'no_usage', 'failed')
                 AND (operation != 'fetch_response' OR scope_name = 'otel_llm_cost') AS carries_usage
         FROM llm_calls
@@ -14,7 +15,7 @@ WITH RECURSIVE
     links AS ({links}),
     above AS
     (
-        SELECT lower(hex(trace_id)) AS trace, lower(hex(parent_span_id)) AS span, lower(hex(span_id)) AS origin, 1 AS height
+        SELECT trace, lower(hex(parent_span_id)) AS span, lower(hex(span_id)) AS origin, 1 AS height
         FROM calls
         WHERE carries_usage AND counted
         UNION ALL
@@ -25,10 +26,10 @@ WITH RECURSIVE
     ),
     covering AS -- billed for what is below them, some of which came later and was set aside
     (
-        SELECT lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span
+        SELECT trace, lower(hex(span_id)) AS span
         FROM calls
-        WHERE counted AND carries_usage AND (trace_id, span_id) IN
-            (SELECT trace_id, parent_span_id FROM calls WHERE NOT counted AND counted_reason = 'child_of_billed')
+        WHERE counted AND carries_usage AND (trace, span_id) IN
+            (SELECT trace, parent_span_id FROM calls WHERE NOT counted AND counted_reason = 'child_of_billed')
     ),
     parents AS -- not what names itself or its own parent as what is below it
     (
@@ -40,14 +41,14 @@ WITH RECURSIVE
     (
         SELECT
             *,
-            (lower(hex(trace_id)), lower(hex(span_id))) IN (SELECT trace, span FROM parents) AS is_parent,
-            count() OVER (PARTITION BY trace_id, span_id, received_at) AS alike,
-            row_number() OVER (PARTITION BY trace_id, span_id ORDER BY counted DESC, received_at) AS copy,
+            (trace, lower(hex(span_id))) IN (SELECT trace, span FROM parents) AS is_parent,
+            count() OVER (PARTITION BY trace, span_id, received_at) AS alike,
+            row_number() OVER (PARTITION BY trace, span_id ORDER BY counted DESC, received_at) AS copy,
             row_number() OVER same_response AS place,
             first_value((scope_name, batch OR operation = 'fetch_response', span_id)) OVER same_response AS best
         FROM calls
         WINDOW same_response AS (
-            PARTITION BY if(response_id = '' OR NOT carries_usage OR NOT counted OR is_parent, hex(span_id), concat(provider, '\0', response_id))
+            PARTITION BY if(response_id = '' OR NOT carries_usage OR NOT counted OR is_parent, concat(trace, hex(span_id)), concat(tenant, '\0', provider, '\0', response_id))
             ORDER BY scope_name != 'otel_llm_cost', received_at, ts
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
     )
@@ -55,7 +56,7 @@ SELECT
     multiIf(
         copy > 1, 'seen_before',
         is_parent, 'parent_of_billed',
-        carries_usage AND (lower(hex(trace_id)), lower(hex(parent_span_id))) IN (SELECT trace, span FROM covering),
+        carries_usage AND (trace, lower(hex(parent_span_id))) IN (SELECT trace, span FROM covering),
             'child_of_billed',
         response_id != '' AND carries_usage AND place > 1 AND span_id != best.3
             AND NOT (scope_name = 'otel_llm_cost' AND best.1 = 'otel_llm_cost'

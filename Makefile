@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --no-sync
 SYNC := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check integration legacy versions frameworks dialects coverage bench recordings prices picture format clean
+.PHONY: help demo test check integration legacy versions frameworks dialects coverage bench soak recordings prices picture format clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,8 +56,14 @@ versions: $(SYNC)  ## every supported version of each SDK, each in an environmen
 bench: $(SYNC)  ## what it costs: per call and chunk beside peers, per span to stored rows
 	$(RUN) python -m benchmarks.instrumentation
 	$(RUN) python -m benchmarks.collector
+	$(RUN) python -m benchmarks.journal
+	$(RUN) python -m benchmarks.service
+	$(RUN) python -m benchmarks.service --million
 	$(RUN) python -m benchmarks.pricing
 	$(RUN) python -m benchmarks.sql_road
+
+soak: $(SYNC)  ## ten minutes of the collector at half its peak: memory must stay flat
+	$(RUN) python -m benchmarks.service --soak 10
 
 recordings: $(SYNC)  ## recorded provider traffic through the real SDK (needs LLM_RECORDINGS=folder)
 	$(RUN) python -m benchmarks.recordings

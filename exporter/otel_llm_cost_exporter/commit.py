@@ -1,8 +1,9 @@
-"""Rows into the store, exactly once and without losing the good for the bad.
+"""Priced calls into the store, exactly once and without losing the good for the bad.
 
-A batch is frozen: its rows and the token made from them never change, so however often it is tried the store keeps
-it once.  What may pass is tried again with growing, jittered pauses for a bounded time.  Where the rows themselves
-are at fault the batch is halved until the faulty ones stand alone; those are refused, the others are stored.
+What is inserted is a block: rows, encoded once, under a token made of the very bytes.  However often it is tried the
+store keeps it once, and no other rows can ever come under its token.  What may pass is tried again with growing,
+jittered pauses.  Where the rows themselves are at fault they are halved until the faulty ones stand alone; those are
+refused, the others are stored.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from .rows import TABLE, PricedCall, to_columns
 from .store import StoreError
@@ -30,15 +31,52 @@ _LONGEST_PAUSE: Final = 2.0
 class Inserts(Protocol):
     """What is needed of a store here."""
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]], token: str) -> None: ...
+    def encode(self, table: str, columns: Mapping[str, Sequence[Any]]) -> bytes: ...
+    def insert_block(self, table: str, names: Sequence[str], block: bytes, token: str) -> None: ...
+
+
+class Block(NamedTuple):
+    """Rows of `llm_calls` as they are inserted: the columns' names, their values, and how many rows these are."""
+
+    names: tuple[str, ...]
+    content: bytes
+    rows: int
+
+    @property
+    def token(self) -> str:
+        """What the block is known by to the store: the same token is the same rows, by construction."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Calls that went one way together: stored, or refused for good."""
+    """Calls that go one way together: as a block, or (None) nowhere, for they can never be stored, and why."""
 
     calls: Sequence[PricedCall]
-    stored: bool
+    block: Block | None
+    why: str = ""
+
+
+def encoded(store: Inserts, calls: Sequence[PricedCall]) -> Iterator[Part]:
+    """The calls as blocks; those that fit no column stand alone, without one."""
+    for start in range(0, len(calls), MOST_ROWS):
+        yield from _encoded(store, calls[start : start + MOST_ROWS])
+
+
+def _encoded(store: Inserts, calls: Sequence[PricedCall]) -> Iterator[Part]:
+    try:
+        columns = to_columns(calls)
+        block = Block(tuple(columns), store.encode(TABLE, columns), len(calls))
+    except Exception as error:  # whatever it is, it must not take the good rows with it
+        if not rows_at_fault(error):
+            raise
+        if len(calls) > 1:
+            for half in halves(calls):
+                yield from _encoded(store, half)
+        else:
+            yield refused(calls[0], error)
+        return
+    yield Part(calls, block)
 
 
 def commit(store: Inserts, calls: Sequence[PricedCall], patience: float) -> Iterator[Part]:
@@ -47,62 +85,62 @@ def commit(store: Inserts, calls: Sequence[PricedCall], patience: float) -> Iter
     Tries for about `patience` seconds in all, then raises StoreError; what was yielded before stays stored.
     """
     give_up = time.monotonic() + patience
-    for start in range(0, len(calls), MOST_ROWS):
-        yield from _halving(store, calls[start : start + MOST_ROWS], give_up)
+    for part in encoded(store, calls):
+        yield from _committed(store, part, give_up)
 
 
-def _halving(store: Inserts, calls: Sequence[PricedCall], give_up: float) -> Iterator[Part]:
-    try:
-        _persist(store, calls, give_up)
-    except Exception as error:  # whatever it is, it must not take the good rows with it
-        if not _rows_at_fault(error):
-            raise
-        if len(calls) > 1:
-            middle = len(calls) // 2
-            yield from _halving(store, calls[:middle], give_up)
-            yield from _halving(store, calls[middle:], give_up)
-            return
-        _refuse(calls[0], error)
-        yield Part(calls, stored=False)
+def _committed(store: Inserts, part: Part, give_up: float) -> Iterator[Part]:
+    if part.block is None:
+        yield part
         return
-    yield Part(calls, stored=True)
+    try:
+        _insert(store, part.block, give_up)
+    except StoreError as error:
+        if not error.rows_at_fault:
+            raise
+        if len(part.calls) > 1:
+            for half in halves(part.calls):
+                for smaller in _encoded(store, half):
+                    yield from _committed(store, smaller, give_up)
+        else:
+            yield refused(part.calls[0], error)
+        return
+    yield part
 
 
-def _rows_at_fault(error: Exception) -> bool:
+def _insert(store: Inserts, block: Block, give_up: float) -> None:
+    patiently(lambda: store.insert_block(TABLE, block.names, block.content, block.token), give_up)
+
+
+def halves(calls: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    """Two parts of what is known to hold something bad."""
+    middle = len(calls) // 2
+    return calls[:middle], calls[middle:]
+
+
+def rows_at_fault(error: Exception) -> bool:
     """What is no StoreError is a fault of ours that some row brings out."""
     return error.rows_at_fault if isinstance(error, StoreError) else not isinstance(error, MemoryError)
 
 
-def _refuse(call: PricedCall, error: Exception) -> None:
-    told = error if isinstance(error, StoreError) else f"a fault in otel-llm-cost ({type(error).__name__})"
+def refused(call: PricedCall, error: Exception) -> Part:
+    """A call that can never be stored, said in the log by its ids."""
+    told = str(error) if isinstance(error, StoreError) else f"a fault in otel-llm-cost ({type(error).__name__})"
     trace = None if isinstance(error, StoreError) else error
     _log.error("a call is refused for good, %s: %s", call.arrived.ids, told, exc_info=trace)
-
-
-def _persist(store: Inserts, calls: Sequence[PricedCall], give_up: float) -> None:
-    columns, token = to_columns(calls), token_of(calls)
-    patiently(lambda: store.insert(TABLE, columns, token), give_up)
+    return Part([call], None, told)
 
 
 def patiently(do: Callable[[], T], give_up: float) -> T:
     """Have a store do something, again while that may help and it is not later than `give_up` (monotonic seconds)."""
-    pause = _FIRST_PAUSE
+    wait = _FIRST_PAUSE
     while True:
         try:
             return do()
         except StoreError as error:
-            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311  # jitter, not a secret
-            if error.rows_at_fault or time.monotonic() + wait > give_up:
+            jittered = wait * random.uniform(0.5, 1.5)  # noqa: S311  # jitter, not a secret
+            if error.rows_at_fault or time.monotonic() + jittered > give_up:
                 raise
-            _log.warning("%s Trying again in %.1f s.", error, wait)
-        time.sleep(wait)
-        pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def token_of(calls: Sequence[PricedCall]) -> str:
-    """What this batch is known by: its spans in order, what was judged of them and the prices they got."""
-    digest = hashlib.sha256()
-    for call in calls:
-        digest.update(call.arrived.key)
-        digest.update(f"{call.set_aside} {call.cost.version}\n".encode())
-    return digest.hexdigest()
+            _log.warning("%s Trying again in %.1f s.", error, jittered)
+        time.sleep(jittered)
+        wait = min(2 * wait, _LONGEST_PAUSE)

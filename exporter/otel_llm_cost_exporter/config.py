@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from otel_llm_cost import hosts
@@ -14,6 +15,11 @@ _log = logging.getLogger(__name__)
 STORE_VARIABLE: Final = "OTEL_LLM_COST_STORE"
 """Environment variable with the store's address."""
 DEFAULT_STORE: Final = "chdb:///./llm_cost.db"
+JOURNAL_VARIABLE: Final = "OTEL_LLM_COST_JOURNAL"
+"""Environment variable with the folder of the collector's journal."""
+FORWARD_VARIABLE: Final = "OTEL_LLM_COST_FORWARD"
+"""Environment variable with the address that spans go on to with their costs."""
+_JOURNAL: Final = "llm_cost.journal"
 
 
 def provider_hosts(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -22,3 +28,11 @@ def provider_hosts(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     for entry in bad:
         _log.warning("%s: %r is not of the form host=provider or host:port=provider; ignored", hosts.NAMED, entry)
     return found
+
+
+def journal_folder(store: str) -> Path:
+    """Where the journal of a collector is unless it is told otherwise: beside an embedded store, else where it runs."""
+    from .store import embedded_path  # noqa: PLC0415  # heavy
+
+    path = embedded_path(store)
+    return Path(_JOURNAL).resolve() if path is None else path.with_name(path.name + ".journal")

@@ -7,6 +7,7 @@ for, other models' work for an answer is part of its bill, and an estimate is na
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from otel_llm_cost.pricing import Context, Cost, PriceBook
@@ -32,7 +33,7 @@ def price(book: PriceBook, arrived: Arrived) -> Cost:
         return unknown("bad_usage", book.version)
     if usage is None or (usage.input_tokens is usage.output_tokens is None and usage in _NOTHING_USED):
         return unknown("failed" if call.error else "no_usage", book.version)
-    provider, at, context = _seller(call), _moment(arrived.start_ns), _context(call)
+    provider, at, context = _seller(call), _moment(arrived.start_ns // 60_000_000_000), _context(call)
     answered, asked = _key(call.response.model or call.request.model) or "", _key(call.request.model) or ""
     if provider == _BEDROCK and asked:  # its answers do not say by which profile they came, which sets the price
         answered, asked = asked, answered
@@ -76,12 +77,14 @@ def _seller(call: Call) -> str:
 
 
 def _context(call: Call) -> Context:
-    return Context(
-        service_tier=_key(call.response.service_tier),
-        batch=bool(call.request.batch),
-        speed=_key(call.response.speed),
-        region=_key(call.response.inference_geo or region_of(call.request.server_address)),
-    )
+    request, response = call.request, call.response
+    geo, host = _key(response.inference_geo), _key(request.server_address)
+    return _same_context(_key(response.service_tier), bool(request.batch), _key(response.speed), geo, host)
+
+
+@lru_cache(1024)
+def _same_context(tier: str | None, batch: bool, speed: str | None, geo: str | None, host: str | None) -> Context:
+    return Context(service_tier=tier, batch=batch, speed=speed, region=geo or region_of(host))
 
 
 def _tier_not_known(call: Call) -> bool:
@@ -100,6 +103,7 @@ def _key(text: str | None) -> str | None:
     return text[:LONGEST_TEXT] if text else text
 
 
-def _moment(start_ns: int) -> datetime:
-    """Some prices change with the hour of the day, so the moment counts and not the day alone."""
-    return datetime.fromtimestamp(start_ns // 10**9, UTC)
+@lru_cache(1024)
+def _moment(minute: int) -> datetime:
+    """A minute since 1970: some prices change with the hour of the day, so the moment counts and not the day alone."""
+    return datetime.fromtimestamp(minute * 60, UTC)

@@ -9,13 +9,12 @@ a span that cannot be identified is rejected.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from otel_llm_cost.attributes import (
     OPERATION,
@@ -24,13 +23,18 @@ from otel_llm_cost.attributes import (
     RESPONSE_MODEL,
     TAG_PREFIX,
     USAGE_NAMES,
+    Placed,
+    decode_placed,
+    placed,
 )
+from otel_llm_cost.attributes import Decoded as DecodedCall
 from otel_llm_cost.attributes import decode as decode_call
 from otel_llm_cost.hosts import seller
 from otel_llm_cost.record import Call, Error
 
 from .dialects import OURS, SIGNS, TOOK, explain, normalise, tells_by_name
 from .entry import ANONYMOUS, Sender
+from .export_request import ExportRequest, Span, parse, read, read_event, read_placed
 
 MOST_SPANS: Final = 50_000
 """Spans of one request; senders batch 512 unless told otherwise."""
@@ -44,6 +48,7 @@ OFTEN_ELSEWHERE: Final = frozenset({"openai", "anthropic"})
 """Vendors whose SDKs are pointed at hosts of others by a base URL."""
 _LONGEST_HOST: Final = 255
 _NO_HOSTS: Final[Mapping[str, str]] = MappingProxyType({})
+_NOTHING_ELSE: Final[Mapping[str, Any]] = MappingProxyType({})
 NOT_CALLS: Final = frozenset(
     {
         "create_agent",
@@ -65,9 +70,11 @@ _AHEAD_NS: Final = 86_400 * 10**9
 _LONGEST_NS: Final = 366 * 86_400 * 10**9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
-    """One call as it arrived: the span around it and what the span says.  Times are in ns since 1970 (UTC)."""
+class Arrived(NamedTuple):
+    """One call as it arrived: the span around it and what the span says.  Times are in ns since 1970 (UTC).
+
+    A named tuple for the reason of `otel_llm_cost.record`'s, and built by name as they are.
+    """
 
     trace_id: bytes
     span_id: bytes
@@ -81,7 +88,7 @@ class Arrived:
     environment: str = ""
     tenant: str = ""
     """The project that its sender's API key is bound to: one call has one bill among the calls of one tenant."""
-    call: Call = field(default_factory=Call)
+    call: Call = Call()
     problems: tuple[str, ...] = ()
     bad_usage: bool = False
     ancestors: tuple[bytes, ...] = ()
@@ -103,21 +110,20 @@ class Arrived:
         return f"trace id {self.trace_id.hex()}, span id {self.span_id.hex()}"
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """The calls of a request, and how many spans were rejected for having no usable id."""
 
     calls: list[Arrived]
     rejected: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(NamedTuple):
     """What all spans of one resource and scope share."""
 
     service_name: str
     environment: str
     tags: dict[str, Any]
+    placed_tags: tuple[Placed, ...]
     scope_name: str
     scope_version: str
     received_ns: int
@@ -131,16 +137,27 @@ def decode(
     hosts: Mapping[str, str] = _NO_HOSTS,
     sender: Sender = ANONYMOUS,
 ) -> Decoded:
-    """Every call of a request, in the order of its spans; never raises on a parsed request.
+    """As `decode_body`, of a request that has been parsed; never raises."""
+    return decode_body(request.SerializeToString(), received_ns, hosts, sender)
+
+
+def decode_body(
+    body: bytes,
+    received_ns: int,
+    hosts: Mapping[str, str] = _NO_HOSTS,
+    sender: Sender = ANONYMOUS,
+) -> Decoded:
+    """Every call of a serialized request that is known to parse, in the order of its spans.
 
     `hosts`: who is behind a host that nobody knows, as `otel_llm_cost.hosts.named` reads it.
     """
     calls: list[Arrived] = []
     rejected = 0
+    request = parse(body)
     parents = _parents(request)
     for origin, spans in _origins(request, received_ns, hosts, sender):
         for span in spans:
-            if not _has_ids(span):
+            if not has_ids(span):
                 rejected += 1
             elif (call := _decode_span(span, origin, parents)) is not None:
                 calls.append(call)
@@ -151,7 +168,7 @@ _Parents = dict[bytes, bytes]
 """Trace id and span id → the span id of the parent, for every span of a request that has one."""
 
 
-def _parents(request: ExportTraceServiceRequest) -> _Parents:
+def _parents(request: ExportRequest) -> _Parents:
     return {
         span.trace_id + span.span_id: parent
         for of_resource in request.resource_spans
@@ -164,7 +181,7 @@ def _parents(request: ExportTraceServiceRequest) -> _Parents:
 def _ancestors(span: Span, parents: _Parents) -> tuple[bytes, ...]:
     """Bounded, because spans may name each other as parents; one that stands above itself has none."""
     found: list[bytes] = []
-    above = parents.get(span.trace_id + span.span_id)
+    above = parents.get(span.trace_id + span.span_id) if parents else None
     while above is not None and len(found) < _MOST_ANCESTORS:
         if above == span.span_id:
             return ()
@@ -174,10 +191,10 @@ def _ancestors(span: Span, parents: _Parents) -> tuple[bytes, ...]:
 
 
 def _origins(
-    request: ExportTraceServiceRequest, received_ns: int, hosts: Mapping[str, str], sender: Sender
+    request: ExportRequest, received_ns: int, hosts: Mapping[str, str], sender: Sender
 ) -> Iterator[tuple[_Origin, Iterable[Span]]]:
     for of_resource in request.resource_spans:
-        resource = _attributes(of_resource.resource.attributes)
+        resource = read(of_resource.resource.attributes)
         tags = {
             name: value for name, value in resource.items() if name in _RESOURCE_TAGS or name.startswith(TAG_PREFIX)
         }
@@ -187,6 +204,7 @@ def _origins(
                 service_name=_text(resource.get("service.name")),
                 environment=_text(environment),
                 tags=tags,
+                placed_tags=tuple(placed(name, value) for name, value in tags.items()),
                 scope_name=of_scope.scope.name,
                 scope_version=of_scope.scope.version,
                 received_ns=received_ns,
@@ -196,28 +214,26 @@ def _origins(
             yield origin, of_scope.spans
 
 
-def _has_ids(span: Span) -> bool:
-    return len(span.trace_id) == 16 and len(span.span_id) == 8 and any(span.trace_id) and any(span.span_id)
+def has_ids(span: Span) -> bool:
+    trace_id, span_id = span.trace_id, span.span_id
+    return len(trace_id) == 16 and len(span_id) == 8 and any(trace_id) and any(span_id)
 
 
 def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | None:
-    pairs = {pair.key: pair.value for pair in span.attributes}
-    if OUR_SIGNS.isdisjoint(pairs) and SIGNS.isdisjoint(pairs) and not tells_by_name(origin.scope_name):
+    failed = span.status.code == Status.STATUS_CODE_ERROR
+    told = _told_by_ours(span, origin) if origin.scope_name == OURS else None
+    told = told or _told_by_any(span, origin, failed)
+    if told is None:
         return None
-    told = {name: _value(value) for name, value in pairs.items()}
-    attributes = normalise(told, origin.scope_name, span.name)
-    if attributes is None or not _is_call(attributes):
-        return None
-    if span.status.code == Status.STATUS_CODE_ERROR and origin.scope_name != OURS:
-        explain(attributes, (_attributes(event.attributes) for event in span.events if event.name == "exception"))
-    decoded = decode_call(origin.tags | attributes if origin.tags else attributes)
+    decoded, attributes = told
     start_ns, duration_ns, doubts = _times(span, origin.received_ns)
     if TOOK in attributes:
         start_ns, duration_ns = _before(start_ns, attributes[TOOK])
+    parent = span.parent_span_id
     return Arrived(
         trace_id=span.trace_id,
         span_id=span.span_id,
-        parent_span_id=span.parent_span_id if len(span.parent_span_id) == 8 else _NO_SPAN,
+        parent_span_id=parent if len(parent) == 8 else _NO_SPAN,
         start_ns=start_ns,
         duration_ns=duration_ns,
         received_ns=origin.received_ns,
@@ -226,11 +242,39 @@ def _decode_span(span: Span, origin: _Origin, parents: _Parents) -> Arrived | No
         service_name=origin.service_name,
         environment=origin.environment,
         tenant=origin.sender.tenant,
-        call=_of_its_sender(_with_status(_by_its_host(decoded.call, origin), span.status), origin.sender),
+        call=_of_its_sender(_with_status(_by_its_host(decoded.call, origin), failed), origin.sender),
         problems=decoded.problems + doubts,
         bad_usage=decoded.bad_usage,
         ancestors=_ancestors(span, parents),
     )
+
+
+_Told = tuple[DecodedCall, Mapping[str, Any]]
+"""What the attributes of a span say as a call, and what else they say of the span."""
+
+
+def _told_by_ours(span: Span, origin: _Origin) -> _Told | None:
+    """The quick way, for our own spans if there is nothing wrong with them: what they say needs no translation."""
+    call = decode_placed(chain(origin.placed_tags, read_placed(span.attributes)))
+    if call is None:
+        return None
+    request, response = call.request, call.response
+    names = (request.operation, request.model, response.model) != (None, None, None)
+    is_call = response.usage is not None or (names and request.operation not in NOT_CALLS)
+    return (DecodedCall(call), _NOTHING_ELSE) if is_call else None
+
+
+def _told_by_any(span: Span, origin: _Origin, failed: bool) -> _Told | None:
+    told = read(span.attributes)
+    if OUR_SIGNS.isdisjoint(told) and SIGNS.isdisjoint(told) and not tells_by_name(origin.scope_name):
+        return None
+    attributes = normalise(told, origin.scope_name, span.name)
+    if attributes is None or not _is_call(attributes):
+        return None
+    if failed and origin.scope_name != OURS:
+        explain(attributes, (said for name, said in map(read_event, span.events) if name == "exception"))
+    decoded = decode_call(origin.tags | attributes if origin.tags else attributes)
+    return decoded, attributes
 
 
 def _is_call(attributes: dict[str, Any]) -> bool:
@@ -260,9 +304,9 @@ def _of_its_sender(call: Call, sender: Sender) -> Call:
     return call if project == named else call._replace(tags=call.tags._replace(project=project))
 
 
-def _with_status(call: Call, status: Status) -> Call:
+def _with_status(call: Call, failed: bool) -> Call:
     """A span may say that it failed without saying why."""
-    if call.error is None and status.code == Status.STATUS_CODE_ERROR:
+    if failed and call.error is None:
         return call._replace(error=Error(type="_OTHER"))
     return call
 
@@ -282,23 +326,6 @@ def _before(end_ns: int, seconds: Any) -> tuple[int, int]:
     believable = isinstance(seconds, (int, float)) and 0 <= seconds * 10**9 <= min(_LONGEST_NS, end_ns)
     took = int(seconds * 10**9) if believable else 0
     return end_ns - took, took
-
-
-def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
-
-
-def _value(value: AnyValue) -> Any:
-    """Scalars and lists of scalars as Python has them; anything else as something no reader believes."""
-    kind = value.WhichOneof("value")
-    if kind == "string_value":
-        return value.string_value
-    if kind == "array_value":
-        # lists in lists mean nothing here, and following them would be as deep as the sender likes
-        return [None if item.HasField("array_value") else _value(item) for item in value.array_value.values]
-    if kind in ("int_value", "double_value", "bool_value"):
-        return getattr(value, kind)
-    return None
 
 
 def _text(value: Any) -> str:

@@ -25,10 +25,9 @@ not be stored and is sent again must not be taken for a duplicate.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
-
-from otel_llm_cost.record import Call, Request
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from .decode import Arrived
 from .dialects import OURS
@@ -79,23 +78,32 @@ def _response_key(call: Arrived) -> tuple[str, str, str] | None:
     return (provider, response[:LONGEST_TEXT], call.tenant) if response else None
 
 
-def _slim(call: Arrived) -> Arrived:
-    """What must be remembered of a billed call: not its texts."""
-    request = Request(operation=call.call.request.operation, batch=call.call.request.batch)
-    return replace(call, call=Call(request=request), problems=(), ancestors=())
+class _Bill(NamedTuple):
+    """What must be remembered of a call that is billed."""
+
+    ours: bool
+    late: bool
+    """Told when the answer was read from a batch or fetched, whenever it was made."""
+    start_ns: int
+    end_ns: int
 
 
-def _is_again(call: Arrived, billed: Arrived | None) -> bool:
+def _bill(call: Arrived) -> _Bill:
+    request = call.call.request
+    late = bool(request.batch) or request.operation == "fetch_response"
+    return _Bill(call.scope_name == OURS, late, call.start_ns, ends(call))
+
+
+def _is_again(call: Arrived, billed: _Bill) -> bool:
     """Whether a call with the response id of a billed one is that one, told again.
 
     Two spans of ours are two calls, whatever their ids, unless one is read from a batch or fetched, or a proxy stands
     between them and they overlap in time: some servers count their ids from nought (Ollama has a thousand).
     """
-    if billed is None or OURS not in (call.scope_name, billed.scope_name) or call.scope_name != billed.scope_name:
+    told = _bill(call)
+    if not (told.ours and billed.ours) or told.late or billed.late:
         return True
-    if any(told.call.request.batch or told.call.request.operation == "fetch_response" for told in (call, billed)):
-        return True
-    return call.start_ns <= ends(billed) and billed.start_ns <= ends(call)
+    return told.start_ns <= billed.end_ns and billed.start_ns <= told.end_ns
 
 
 def _above(calls: Iterable[Arrived]) -> dict[bytes, None]:
@@ -110,21 +118,46 @@ def _above(calls: Iterable[Arrived]) -> dict[bytes, None]:
     return found
 
 
+class _Span(NamedTuple):
+    """A call of a batch, with what is asked of it more than once."""
+
+    call: Arrived
+    key: bytes
+    billable: bool
+    ours: bool
+    response: tuple[str, str, str] | None
+    rank: int
+    """Of two spans of one call the one that can be billed is counted, and ours before another's: the lower one."""
+
+
+def _span(call: Arrived, key: bytes) -> _Span:
+    billable, ours = carries_usage(call), call.scope_name == OURS
+    return _Span(call, key, billable, ours, _response_key(call), 2 * (not billable) + (not ours))
+
+
 class _Batch:
     """What is known of a batch while it is judged; `size` is that of the window."""
 
-    def __init__(self, calls: Iterable[Arrived], size: int) -> None:
-        self.calls = list(calls)
-        mine = [call for call in self.calls if call.scope_name == OURS]
-        ours = {_response_key(call) for call in mine if carries_usage(call)} - {None}
-        told_once = (call for call in self.calls if call.scope_name == OURS or _response_key(call) not in ours)
-        self.parents = _above(call for call in told_once if carries_usage(call))
-        self.above_ours = _above(mine)
-        self.above_first_hand = _above(call for call in self.calls if call.scope_name in FIRST_HAND)
-        self.billed: dict[object, Arrived | None] = {}
+    def __init__(self, spans: list[_Span], size: int) -> None:
+        self.below = below = [span for span in spans if span.call.ancestors]
+        ours = {span.response for span in spans if span.ours and span.billable} - {None} if below else set()
+        told_once = (span for span in below if span.ours or span.response not in ours)
+        self.parents = _above(span.call for span in told_once if span.billable)
+        self.above_ours = _above(span.call for span in below if span.ours)
+        self.above_first_hand = _above(span.call for span in below if span.call.scope_name in FIRST_HAND)
+        self.billed: dict[object, Arrived] = {}
         self.open_until: dict[bytes, int] = {}
         self.tellings = Tellings(size)
-        self.of_both_hands = len({call.scope_name in FIRST_HAND for call in self.calls}) > 1
+        self.of_both_hands = len({span.call.scope_name in FIRST_HAND for span in spans}) > 1
+
+    def bill(self, span: _Span) -> None:
+        """Take note that a call of it is billed."""
+        if self.below:
+            self.open_until[span.key] = ends(span.call)
+        if self.of_both_hands:
+            self.tellings.add([span.call])
+        if span.response is not None:
+            self.billed[span.response] = span.call
 
 
 class Window:
@@ -143,66 +176,74 @@ class Window:
 
     def strangers(self, calls: Iterable[Arrived]) -> list[Arrived]:
         """Those that are not known to be stored."""
-        return [call for call in calls if call.key not in self._spans.keys]
+        known = self._spans.keys
+        return [call for call in calls if call.key not in known]
 
     def judge(self, calls: Sequence[Arrived]) -> Judged:
         """Drop what was seen, set aside what is billed already.  Changes nothing: see `remember`."""
-        fresh: dict[bytes, Arrived] = {}
+        known, fresh = self._spans.keys, dict[bytes, Arrived]()
         for call in calls:
-            if call.key not in self._spans.keys:
-                fresh.setdefault(call.key, call)
-        batch = _Batch(fresh.values(), self.size)
-        # of two spans of one call the one that can be billed is counted, and ours before another's
-        ordered = sorted(batch.calls, key=lambda call: (not carries_usage(call), call.scope_name != OURS))
+            if (key := call.key) not in known:
+                fresh.setdefault(key, call)
+        spans = [_span(call, key) for key, call in fresh.items()]
+        batch = _Batch(spans, self.size)
+        spans.sort(key=attrgetter("rank"))
         kept = []
-        for call in ordered:
-            reason = self._reason(call, batch)
-            kept.append((call, reason))
-            if not reason and carries_usage(call):
-                batch.open_until[call.key] = ends(call)
-                if batch.of_both_hands:
-                    batch.tellings.add([call])
-                if (response := _response_key(call)) is not None:
-                    batch.billed[response] = call
+        for span in spans:
+            reason = self._reason(span, batch)
+            kept.append((span.call, reason))
+            if not reason and span.billable:
+                batch.bill(span)
         return Judged(kept, len(calls) - len(kept))
 
     def remember(self, stored: Iterable[tuple[Arrived, str]]) -> None:
         """Take note of calls that are stored now."""
-        pairs = list(stored)
-        billed = [call for call, reason in pairs if not reason and carries_usage(call)]
-        self._spans.add(call.key for call, _ in pairs)
-        self._parents.add(_above(call for call, _ in pairs if carries_usage(call)))
-        self._above_ours.add(_above(call for call, _ in pairs if call.scope_name == OURS))
-        self._above_first_hand.add(_above(call for call, _ in pairs if call.scope_name in FIRST_HAND))
-        self._responses.put({key: _slim(call) for call in billed if (key := _response_key(call))})
-        covers = {call.key: ends(call) for call, reason in pairs if reason == "child_of_billed"}
-        covers |= {call.key: ends(call) for call in billed}
+        keys: list[bytes] = []
+        billed: list[Arrived] = []
+        below: list[Arrived] = []
+        covers: dict[bytes, int] = {}
+        responses: dict[object, _Bill] = {}
+        for call, reason in stored:
+            keys.append(key := call.key)
+            if call.ancestors:
+                below.append(call)
+            if not reason and carries_usage(call):
+                billed.append(call)
+                covers[key] = ends(call)
+                if (response := _response_key(call)) is not None:
+                    responses[response] = _bill(call)
+            elif reason == "child_of_billed":
+                covers[key] = ends(call)
+        self._spans.add(keys)
+        self._parents.add(_above(call for call in below if carries_usage(call)))
+        self._above_ours.add(_above(call for call in below if call.scope_name == OURS))
+        self._above_first_hand.add(_above(call for call in below if call.scope_name in FIRST_HAND))
+        self._responses.put(responses)
         self._open_until.put(covers)
         self._tellings.add(billed)
 
-    def _reason(self, call: Arrived, batch: _Batch) -> str:
-        operation = call.call.request.operation
+    def _reason(self, span: _Span, batch: _Batch) -> str:
+        call, operation = span.call, span.call.call.request.operation
         if operation in _FREE:
             return "not_billed"
-        if operation == "fetch_response" and not carries_usage(call):
+        if operation == "fetch_response" and not span.billable:
             return "fetch_response"
-        if call.key in batch.parents or call.key in self._parents.keys:
+        if span.key in batch.parents or span.key in self._parents.keys:
             return "parent_of_billed"
-        if self._is_above_the_call(call, batch) and not carries_usage(call):
+        if not span.billable and self._is_above_the_call(span, batch):
             return "parent_of_ours"
-        response = _response_key(call)
-        for billed in (batch.billed, self._responses.keys):
-            if response in billed and _is_again(call, billed[response]):
-                return "duplicate_response"
-        if self._is_covered(call, batch.open_until):
+        now, before = batch.billed.get(span.response), self._responses.keys.get(span.response)
+        if (now and _is_again(call, _bill(now))) or (before and _is_again(call, before)):
+            return "duplicate_response"
+        if call.ancestors and self._is_covered(call, batch.open_until):
             return "child_of_billed"
         return batch.tellings.reason(call) or self._tellings.reason(call)
 
-    def _is_above_the_call(self, call: Arrived, batch: _Batch) -> bool:
+    def _is_above_the_call(self, span: _Span, batch: _Batch) -> bool:
         """Whether ours is below it, or below another's span the SDK's own."""
-        if call.scope_name == OURS:
-            return call.key in batch.above_ours or call.key in self._above_ours.keys
-        return call.key in batch.above_first_hand or call.key in self._above_first_hand.keys
+        if span.ours:
+            return span.key in batch.above_ours or span.key in self._above_ours.keys
+        return span.key in batch.above_first_hand or span.key in self._above_first_hand.keys
 
     def _is_covered(self, call: Arrived, open_until: Mapping[bytes, int]) -> bool:
         above = (call.trace + ancestor for ancestor in call.ancestors)

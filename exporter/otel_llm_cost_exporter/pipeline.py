@@ -1,7 +1,7 @@
 """The road from an arrived call to its row: judge, price, store.
 
-`Pipeline.write` is all of it, for one batch at a time.  The collector puts a writer thread in front of it; the
-in-process exporter calls it directly.  Both so do the same to the same spans.
+In the collector the flusher goes it by steps, with the frozen batch on disk between them; the in-process exporter goes
+it at once (`take`, `write`).  Both so do the same to the same spans.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_llm_cost.pricing import Cost, PriceBook
 from otel_llm_cost.pricing.cost import unknown
@@ -19,8 +22,9 @@ from otel_llm_cost.record import Call
 
 from .commit import Inserts, commit, patiently
 from .costing import NO_BILL, price
-from .decode import MOST_SPANS, Arrived
+from .decode import MOST_SPANS, Arrived, decode
 from .dedupe import Window, billed_long_ago
+from .entry import Entry
 from .recall import Asks, billed, kept, latest
 from .rows import PricedCall
 
@@ -31,31 +35,34 @@ _SMALLEST_WINDOW: Final = 2 * MOST_SPANS
 """Calls.  The largest request must be remembered whole, and another with it, or sent again it is billed again."""
 
 
-class Sink(Protocol):
-    """Where decoded calls go.  `write` returns when they are stored, with the number that can never be."""
-
-    def write(self, calls: Sequence[Arrived]) -> int: ...
-
-
 @dataclass(slots=True)
 class Counters:
-    """What happened since the start; the health endpoint shows it."""
+    """Calls since the start."""
 
     stored: int = 0
     dropped_as_seen: int = 0
+    set_aside: Counter[str] = field(default_factory=Counter)
+    """By reason."""
     refused: int = 0
     unknown_price: int = 0
 
 
 class Pipeline:
-    """Judge, price and store.  Safe to call from several threads; one batch is written at a time.
+    """Judge, price and store.  `write` is safe to call from several threads; one batch is written at a time.
 
     `patience` is how long in seconds a store is waited for that does not take a batch; `window` how many calls are
-    remembered, ValueError if that is not twice the largest request.
+    remembered, ValueError if that is not twice the largest request; `hosts` who is behind a host that nobody knows, as
+    `otel_llm_cost.hosts.named` reads it.
     """
 
     def __init__(
-        self, store: Inserts, book: PriceBook, *, patience: float = 5.0, window: int = _SMALLEST_WINDOW
+        self,
+        store: Inserts,
+        book: PriceBook,
+        *,
+        patience: float = 5.0,
+        window: int = _SMALLEST_WINDOW,
+        hosts: Mapping[str, str] | None = None,
     ) -> None:
         if window < _SMALLEST_WINDOW:
             raise ValueError(f"a window of {window} calls is too small: {_SMALLEST_WINDOW} or more are needed")
@@ -64,6 +71,7 @@ class Pipeline:
         self._book = book
         self._patience = patience
         self._window = Window(window)
+        self._hosts = hosts or {}
         self._warned: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
         self._asks: Asks | None = None
@@ -73,30 +81,49 @@ class Pipeline:
 
         From then on the store is also asked about every batch: another process may have stored a part of it.
         """
-        with self._lock:
-            self._asks = store
-            self._window.remember(latest(store, self._window.size))
+        self._asks = store
+        self._window.remember(latest(store, self._window.size))
+
+    def take(self, entry: Entry) -> int:
+        """Store the calls of a request and return how many can never be stored; see `entry.Sink`."""
+        return self.write(self.decode(entry))
+
+    def decode(self, entry: Entry) -> list[Arrived]:
+        """The calls of a request."""
+        request = ExportTraceServiceRequest.FromString(entry.body)
+        return decode(request, entry.received_ns, self._hosts, entry.sender).calls
 
     def write(self, calls: Sequence[Arrived]) -> int:
         """Store the calls and return how many can never be stored; StoreError if the store does not take them now."""
-        return len(self.write_batch(calls))
-
-    def write_batch(self, calls: Sequence[Arrived]) -> set[bytes]:
-        """As `write`, but the keys of the refused spans."""
-        refused: set[bytes] = set()
+        refused = 0
+        if not calls:
+            return 0
         with self._lock:
-            patiently(lambda: self._ask_about(calls), time.monotonic() + self._patience)
-            judged = self._window.judge(calls)
-            self.counters.dropped_as_seen += judged.dropped
-            priced = [PricedCall(call, self._price(call), reason) for call, reason in judged.kept]
+            priced = patiently(lambda: self.judged(calls), time.monotonic() + self._patience)
             for part in commit(self._store, priced, self._patience):
-                if part.stored:
-                    self._window.remember((call.arrived, call.set_aside) for call in part.calls)
-                    self.counters.stored += len(part.calls)
+                if part.block is not None:
+                    self.remember(part.calls)
                 else:
-                    refused.update(call.arrived.key for call in part.calls)
-            self.counters.refused += len(refused)
+                    refused += len(part.calls)
+            self.counters.refused += refused
         return refused
+
+    def judged(self, calls: Sequence[Arrived]) -> list[PricedCall]:
+        """The calls that are to be stored, each judged and priced.  StoreError if the store cannot be asked now.
+
+        For one thread at a time, as `remember`, which is to be called before the next batch is judged.
+        """
+        self._ask_about(calls)
+        judged = self._window.judge(calls)
+        self.counters.dropped_as_seen += judged.dropped
+        return [PricedCall(call, self._price(call), reason) for call, reason in judged.kept]
+
+    def remember(self, stored: Iterable[PricedCall]) -> None:
+        """Take note of calls that are stored now."""
+        told = [(call.arrived, call.set_aside) for call in stored]
+        self._window.remember(told)
+        self.counters.stored += len(told)
+        self.counters.set_aside.update(reason for _, reason in told if reason)
 
     def _ask_about(self, calls: Sequence[Arrived]) -> None:
         if self._asks is not None:

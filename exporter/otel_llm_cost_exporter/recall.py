@@ -11,6 +11,7 @@ Calls that two processes store at the same moment do not see each other.
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -21,12 +22,32 @@ from .reread import SELECT, arrived
 from .rows import LONGEST_TEXT
 
 _MOST: Final = 5_000
-"""Keys, ids or moments of one question: a server takes a megabyte of parameters."""
+"""Ids or moments of one question: a server takes a megabyte of parameters."""
+_MOST_KEYS: Final = 12_000
+"""Keys of one parameter: a server takes 128 KiB of each."""
+_KEYS: Final = ("keys_1", "keys_2", "keys_3", "keys_4")
+"""Parameters of one question for keys: it costs about the same for many keys as for few."""
 _DAYS: Final = 2
 """How long after a call another telling of it is still expected; `billed` has no such limit."""
 
-_BELOW: Final = (1 << 64) - 1
-"""A span id with every bit turned stands for the spans below it."""
+_NO_SPAN: Final = bytes(8)
+_TURNED: Final = bytes(range(255, -1, -1))
+"""Every byte with its bits turned: a span id so turned stands for the spans below it."""
+
+
+class _Packed:
+    """Keys as one text, which a query unpacks.
+
+    The driver writes a list number by number, and escapes a text character by character; of what is neither it takes
+    the text as it is, and base64 has nothing to escape.
+    """
+
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        self._text = b64encode(b"".join(keys)).decode()
+
+    def __str__(self) -> str:
+        return self._text
+
 
 Stored = tuple[Arrived, str]
 """A stored call and why it was set aside (empty: it was counted)."""
@@ -45,9 +66,10 @@ def latest(store: Asks, size: int) -> list[Stored]:
 
 def kept(store: Asks, calls: Iterable[Arrived]) -> list[Stored]:
     """Stored calls that share a name with one of these, and perhaps others that began at the same moment."""
-    keys = sorted({key for call in calls for key in _keys(call)})
     moments = {
-        row["ts_ns"] for part in _parts(keys) for row in store.query(_sql("moments"), {"keys": part, "days": _DAYS})
+        row["ts_ns"]
+        for part in _parts(list(_keys(calls)), _MOST_KEYS * len(_KEYS))
+        for row in store.query(_sql("moments"), {**_packed(part), "count": len(part), "days": _DAYS})
     }
     return [
         found
@@ -61,25 +83,33 @@ def billed(store: Asks, ids: Sequence[str]) -> list[Stored]:
     return [found for part in _parts(ids) for found in _stored(store.query(_sql("billed"), {"ids": part}))]
 
 
-def _keys(call: Arrived) -> Iterator[int]:
-    """As the view `call_keys_mv` has them: this very span, those below it, those above it, its response."""
-    own = int.from_bytes(call.span_id, "little")
-    yield from (own, own ^ _BELOW)
-    for span in {call.parent_span_id, *call.ancestors}:
-        if any(span):
-            yield int.from_bytes(span, "little")
-    if response := call.call.response.id:
-        provider = (call.call.request.provider or "")[:LONGEST_TEXT]
-        name = f"{provider}\0{response[:LONGEST_TEXT]}".encode(errors="surrogatepass")
-        yield int.from_bytes(hashlib.md5(name, usedforsecurity=False).digest()[:8], "little")
+def _keys(calls: Iterable[Arrived]) -> set[bytes]:
+    """As the view `call_keys_mv` has them: these very spans, those below them, those above them, their responses."""
+    found: set[bytes] = set()
+    for call in calls:
+        found.add(call.span_id)
+        found.add(call.span_id.translate(_TURNED))
+        found.add(call.parent_span_id)
+        found.update(call.ancestors)
+        if response := call.call.response.id:
+            provider = (call.call.request.provider or "")[:LONGEST_TEXT]
+            name = f"{provider}\0{response[:LONGEST_TEXT]}".encode(errors="surrogatepass")
+            found.add(hashlib.md5(name, usedforsecurity=False).digest()[:8])
+    found.discard(_NO_SPAN)
+    return found
+
+
+def _packed(keys: Sequence[bytes]) -> dict[str, _Packed]:
+    starts = range(0, len(_KEYS) * _MOST_KEYS, _MOST_KEYS)
+    return {name: _Packed(keys[start : start + _MOST_KEYS]) for name, start in zip(_KEYS, starts, strict=True)}
 
 
 def _stored(rows: Iterable[Mapping[str, Any]]) -> list[Stored]:
     return [(arrived(row), row["counted_reason"]) for row in rows]
 
 
-def _parts(things: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (things[start : start + _MOST] for start in range(0, len(things), _MOST))
+def _parts(things: Sequence[Any], most: int = _MOST) -> Iterator[Sequence[Any]]:
+    return (things[start : start + most] for start in range(0, len(things), most))
 
 
 @cache

@@ -2,15 +2,17 @@
 
 `COLUMNS` is the one place where the columns are named in code, in the order of the table's DDL.  Unknown numbers are
 None, unknown texts are empty.  Money is an integer of pico-dollars (10^-12 USD), which is the column's own unit.
+
+A column is a field of one record and how it is written.  So a batch is made column by column: the field of all calls,
+and of what is the same in many of them only one is looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
 from otel_llm_cost.attributes import encode_asides
 from otel_llm_cost.pricing import Cost
@@ -30,11 +32,10 @@ _PICO: Final = 10**12
 MOST_MONEY: Final = 10**18
 """Decimal(18, 12) holds less than this many pico-dollars: a million dollars."""
 _NO_USAGE: Final = Usage()
-_NO_ERROR: Final = Error(type="", error_class="unknown")
+_NO_ERROR: Final = Error(type="", error_class=cast(Any, ""))
 
 
-@dataclass(frozen=True, slots=True)
-class PricedCall:
+class PricedCall(NamedTuple):
     """A call with its price, and why it is set aside (empty: it is counted)."""
 
     arrived: Arrived
@@ -50,8 +51,72 @@ class PricedCall:
         return self.arrived.call.error or _NO_ERROR
 
 
+class Column(NamedTuple):
+    """A column of the table: which record of a call has it, under what name, and how a value of it is written."""
+
+    of: str
+    field: str
+    """A field of the record; where it is empty the record itself is the value."""
+    written: Callable[[Any], Any] | None = None
+
+    def __call__(self, call: PricedCall) -> Any:
+        """What one call has for it."""
+        (value,) = self.whole([_RECORDS[self.of](call)])
+        return value
+
+    def whole(self, records: Sequence[Any]) -> list[Any]:
+        """What many calls have for it, of each its record."""
+        if not self.field:
+            return [self.written(record) if self.written else record for record in records]
+        values = list(map(attrgetter(self.field), records))
+        return values if self.written is None else _each(self.written, values)
+
+
+def _each(written: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+    """Every value as it is written; values that are the same may share what is written of them."""
+    distinct = set(values)
+    if 2 * len(distinct) > len(values):
+        return list(map(written, values))
+    made = {value: written(value) for value in distinct}
+    if all(value is written for value, written in made.items()):
+        return values
+    return list(map(made.__getitem__, values))
+
+
 def _text(value: str | None) -> str:
     return value[:LONGEST_TEXT] if value else ""
+
+
+def _flag(value: bool | None) -> bool:
+    return bool(value)
+
+
+def _or_empty(value: str | None) -> str:
+    return value or ""
+
+
+def _texts(values: tuple[str, ...] | None) -> list[str]:
+    return [_text(value) for value in (values or ())[:MOST_LINES]]
+
+
+def _reasons(reasons: tuple[tuple[int, str], ...] | None) -> list[str]:
+    return [_text(reason) for _, reason in (reasons or ())[:MOST_LINES]]
+
+
+def _milliseconds(ns: int) -> int:
+    return ns // 1_000_000
+
+
+def _never(_: object) -> None:
+    return None
+
+
+def _counted(set_aside: str) -> bool:
+    return not set_aside
+
+
+def _asides(asides: tuple[tuple[str, Usage], ...] | None) -> list[str]:
+    return encode_asides(asides or ())
 
 
 def _first_chunk_ns(seconds: float | None) -> int | None:
@@ -103,11 +168,6 @@ _other_counts = attrgetter(*OTHER_COUNTS)
 _NO_OTHER: Final = (None,) * len(OTHER_COUNTS)
 
 
-def _count(field: str) -> Callable[[PricedCall], int | None]:
-    read = attrgetter(field)
-    return lambda p: read(p.usage)
-
-
 def _usage_other(usage: Usage) -> dict[str, int]:
     said = _other_counts(usage)
     return {} if said == _NO_OTHER else {n: v for n, v in zip(OTHER_COUNTS, said, strict=True) if v is not None}
@@ -124,82 +184,94 @@ def _rates(cost: Cost) -> dict[str, int]:
     return rates if cost.other_models is None else {**rates, OTHER_MODELS: cost.other_models}
 
 
-_BILL: Final[dict[str, Callable[[PricedCall], Any]]] = {
-    "cost": lambda p: p.cost.total,
-    "cost_input": lambda p: p.cost.input,
-    "cost_cache_read": lambda p: p.cost.cache_read,
-    "cost_cache_write": lambda p: p.cost.cache_write,
-    "cost_output": lambda p: p.cost.output,
-    "cost_tools": lambda p: p.cost.tools,
-    "quantities": lambda p: _quantities(p.cost),
-    "rates": lambda p: _rates(p.cost),
+_RECORDS: Final[dict[str, Callable[[PricedCall], Any]]] = {
+    "priced": lambda p: p,
+    "arrived": attrgetter("arrived"),
+    "call": attrgetter("arrived.call"),
+    "request": attrgetter("arrived.call.request"),
+    "response": attrgetter("arrived.call.response"),
+    "tags": attrgetter("arrived.call.tags"),
+    "usage": attrgetter("usage"),
+    "error": attrgetter("error"),
+    "cost": attrgetter("cost"),
 }
-_PRICE: Final[dict[str, Callable[[PricedCall], Any]]] = {
-    "price_status": lambda p: p.cost.status,
-    "price_reason": lambda p: p.cost.reason,
-    "price_model": lambda p: _text(p.cost.model),
-    "price_version": lambda p: p.cost.version,
+"""The records of a call that columns are fields of."""
+
+_BILL: Final = {
+    "cost": Column("cost", "total"),
+    "cost_input": Column("cost", "input"),
+    "cost_cache_read": Column("cost", "cache_read"),
+    "cost_cache_write": Column("cost", "cache_write"),
+    "cost_output": Column("cost", "output"),
+    "cost_tools": Column("cost", "tools"),
+    "quantities": Column("cost", "", _quantities),
+    "rates": Column("cost", "", _rates),
+}
+_PRICE: Final = {
+    "price_status": Column("cost", "status"),
+    "price_reason": Column("cost", "reason"),
+    "price_model": Column("cost", "model", _text),
+    "price_version": Column("cost", "version"),
 }
 PRICED: Final = _BILL | _PRICE
 """The columns that prices decide, and nothing else does."""
 
-COLUMNS: Final[dict[str, Callable[[PricedCall], Any]]] = {
-    "project": lambda p: _text(p.arrived.call.tags.project),
-    "feature": lambda p: _text(p.arrived.call.tags.feature),
-    "environment": lambda p: _text(p.arrived.environment),
-    "service_name": lambda p: _text(p.arrived.service_name),
-    "tenant": lambda p: p.arrived.tenant,
-    "ts": lambda p: p.arrived.start_ns,
-    "duration_ns": lambda p: p.arrived.duration_ns,
-    "time_to_first_chunk_ns": lambda p: _first_chunk_ns(p.arrived.call.time_to_first_chunk),
-    "trace_id": lambda p: p.arrived.trace_id,
-    "span_id": lambda p: p.arrived.span_id,
-    "parent_span_id": lambda p: p.arrived.parent_span_id,
-    "scope_name": lambda p: _text(p.arrived.scope_name),
-    "operation": lambda p: _text(p.arrived.call.request.operation),
-    "provider": lambda p: _text(p.arrived.call.request.provider),
-    "request_model": lambda p: _text(p.arrived.call.request.model),
-    "response_model": lambda p: _text(p.arrived.call.response.model),
-    "response_id": lambda p: _text(p.arrived.call.response.id),
-    "server_address": lambda p: _text(p.arrived.call.request.server_address),
-    "service_tier": lambda p: _text(p.arrived.call.response.service_tier),
-    "request_service_tier": lambda p: _text(p.arrived.call.request.service_tier),
-    "speed": lambda p: _text(p.arrived.call.response.speed),
-    "inference_geo": lambda p: _text(p.arrived.call.response.inference_geo),
-    "stream": lambda p: bool(p.arrived.call.request.stream),
-    "batch": lambda p: bool(p.arrived.call.request.batch),
-    "finish_reasons": lambda p: [
-        _text(reason) for _, reason in (p.arrived.call.response.finish_reasons or ())[:MOST_LINES]
-    ],
-    "user_id": lambda p: _text(p.arrived.call.tags.user),
-    "session_id": lambda p: _text(p.arrived.call.tags.session),
-    "conversation_id": lambda p: _text(p.arrived.call.request.conversation_id),
-    "prompt_name": lambda p: _text(p.arrived.call.request.prompt_name),
-    "prompt_version": lambda p: _text(p.arrived.call.request.prompt_version),
-    "prompt_fingerprint": lambda p: _text(p.arrived.call.request.prompt_fingerprint),
-    "tags": lambda p: _tags(p.arrived.call.tags.extra),
-    **{column: _count(field) for column, field in COUNTS_WITH_A_COLUMN.items()},
-    "usage_other": lambda p: _usage_other(p.usage),
-    "asides": lambda p: encode_asides(p.arrived.call.response.asides or ()),
-    "usage_estimated": lambda p: bool(p.usage.estimated),
-    "estimated_counts": lambda p: [_text(name) for name in (p.usage.estimated_counts or ())[:MOST_LINES]],
+COLUMNS: Final[dict[str, Column]] = {
+    "project": Column("tags", "project", _text),
+    "feature": Column("tags", "feature", _text),
+    "environment": Column("arrived", "environment", _text),
+    "service_name": Column("arrived", "service_name", _text),
+    "tenant": Column("arrived", "tenant"),
+    "ts": Column("arrived", "start_ns"),
+    "duration_ns": Column("arrived", "duration_ns"),
+    "time_to_first_chunk_ns": Column("call", "time_to_first_chunk", _first_chunk_ns),
+    "trace_id": Column("arrived", "trace_id"),
+    "span_id": Column("arrived", "span_id"),
+    "parent_span_id": Column("arrived", "parent_span_id"),
+    "scope_name": Column("arrived", "scope_name", _text),
+    "operation": Column("request", "operation", _text),
+    "provider": Column("request", "provider", _text),
+    "request_model": Column("request", "model", _text),
+    "response_model": Column("response", "model", _text),
+    "response_id": Column("response", "id", _text),
+    "server_address": Column("request", "server_address", _text),
+    "service_tier": Column("response", "service_tier", _text),
+    "request_service_tier": Column("request", "service_tier", _text),
+    "speed": Column("response", "speed", _text),
+    "inference_geo": Column("response", "inference_geo", _text),
+    "stream": Column("request", "stream", _flag),
+    "batch": Column("request", "batch", _flag),
+    "finish_reasons": Column("response", "finish_reasons", _reasons),
+    "user_id": Column("tags", "user", _text),
+    "session_id": Column("tags", "session", _text),
+    "conversation_id": Column("request", "conversation_id", _text),
+    "prompt_name": Column("request", "prompt_name", _text),
+    "prompt_version": Column("request", "prompt_version", _text),
+    "prompt_fingerprint": Column("request", "prompt_fingerprint", _text),
+    "tags": Column("tags", "extra", _tags),
+    **{column: Column("usage", field) for column, field in COUNTS_WITH_A_COLUMN.items()},
+    "usage_other": Column("usage", "", _usage_other),
+    "asides": Column("response", "asides", _asides),
+    "usage_estimated": Column("usage", "estimated", _flag),
+    "estimated_counts": Column("usage", "estimated_counts", _texts),
     **_BILL,
-    "stated_cost": lambda p: _stated(p.arrived.call.response.stated_cost),
+    "stated_cost": Column("response", "stated_cost", _stated),
     **_PRICE,
-    "repriced_at": lambda _: None,
-    "counted": lambda p: not p.set_aside,
-    "counted_reason": lambda p: p.set_aside,
-    "resend_count": lambda p: p.arrived.call.resend_count,
-    "outcome": lambda p: p.arrived.call.outcome or "",
-    "error_type": lambda p: _text(p.error.type),
-    "error_class": lambda p: p.error.error_class if p.arrived.call.error else "",
-    "status_code": lambda p: _http_status(p.error.status_code),
-    "problems": lambda p: [_text(line) for line in p.arrived.problems[:MOST_LINES]],
-    "received_at": lambda p: p.arrived.received_ns // 1_000_000,
+    "repriced_at": Column("priced", "set_aside", _never),
+    "counted": Column("priced", "set_aside", _counted),
+    "counted_reason": Column("priced", "set_aside"),
+    "resend_count": Column("call", "resend_count"),
+    "outcome": Column("call", "outcome", _or_empty),
+    "error_type": Column("error", "type", _text),
+    "error_class": Column("error", "error_class"),
+    "status_code": Column("error", "status_code", _http_status),
+    "problems": Column("arrived", "problems", _texts),
+    "received_at": Column("arrived", "received_ns", _milliseconds),
 }
-"""Column → what a priced call has for it."""
+"""Column → where a priced call has it."""
 
 
 def to_columns(calls: Sequence[PricedCall]) -> dict[str, list[Any]]:
     """The calls as columns, in the order of the table."""
-    return {name: [read(call) for call in calls] for name, read in COLUMNS.items()}
+    records = {name: list(map(record, calls)) for name, record in _RECORDS.items()}
+    return {name: column.whole(records[column.of]) for name, column in COLUMNS.items()}

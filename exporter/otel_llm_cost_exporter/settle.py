@@ -14,15 +14,17 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
-from .reprice import Rewrites, drift, refuse_beside_runs
+from .reprice import Rewrites
 from .reprice.corrections import MONEY, pico
+from .rollups import Drift, steady
+from .rollups.under_way import refuse_beside_runs
 
 _PART: Final = 20_000
 """Rows of one insert."""
@@ -30,11 +32,11 @@ _PART: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was set aside, by reason; calls that could not be told apart; hours in which rows and rollup differ."""
+    """What was set aside, by reason; calls that could not be told apart; days on which rows and rollups differ."""
 
     set_aside: dict[str, int] = field(default_factory=dict)
     left_alone: int = 0
-    drift: list[dict[str, Any]] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
 
 
 def settle(store: Rewrites, days: int = 1) -> Settled:
@@ -53,7 +55,8 @@ def settle(store: Rewrites, days: int = 1) -> Settled:
     if told_twice:
         store.command(_sql("apply"))
     reasons = dict(Counter(row["reason"] for row in told_twice))
-    return Settled(reasons, len(found) - len(told_twice), _drift(store, [*told_twice, *unmarked]))
+    touched = {datetime.fromtimestamp(row["ts"] // 10**9, UTC).date() for row in (*told_twice, *unmarked)}
+    return Settled(reasons, len(found) - len(told_twice), steady(store, touched))
 
 
 def _finish(store: Rewrites) -> list[dict[str, Any]]:
@@ -70,13 +73,6 @@ def _take_out(rows: list[dict[str, Any]], store: Rewrites) -> None:
     """One part, known by when it was made: tried again it is the same, and stored once."""
     rows.sort(key=itemgetter("trace_id", "span_id", "received_at"))
     store.insert("llm_calls_set_aside", {name: [row[name] for row in rows] for name in sorted(rows[0])}, _token(rows))
-
-
-def _drift(store: Rewrites, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    if not rows:
-        return []
-    moments = [datetime.fromtimestamp(row["ts"] // 10**9, UTC) for row in rows]
-    return drift(store, min(moments), max(moments) + timedelta(seconds=1))
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,9 +69,9 @@ class LLMCostSpanExporter(SpanExporter):
         if self._opened is None:
             store = Store.open(self._dsn)
             try:
-                pipeline = Pipeline(store, load_book())
+                pipeline = Pipeline(store, load_book(), hosts=provider_hosts())
                 pipeline.recall(store)
-                self._opened = store, Ingest(pipeline, hosts=provider_hosts())
+                self._opened = store, Ingest(pipeline)
             except BaseException:
                 store.close()
                 raise

@@ -7,7 +7,8 @@ what is told at first hand, by who sees the request itself, and what is told at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -46,64 +47,91 @@ class _Told(NamedTuple):
 
     start: int
     end: int
+    tenant: str
+    service: str
+    input_tokens: int | None
+    output_tokens: int | None
     response_id: str | None
-    models: frozenset[str | None]
+    asked: str | None
+    answered: str | None
 
     def beside(self, other: _Told) -> bool:
         return self.start <= other.end and other.start <= self.end
 
     def same_call(self, other: _Told) -> bool:
         """Of two with the same tokens in one service: no ids say that they are two."""
-        return self.beside(other) and None in (self.response_id, other.response_id) and bool(self.models & other.models)
+        if not self.beside(other) or (self.response_id and other.response_id):
+            return False
+        return not ({self.asked, self.answered} - {None}).isdisjoint((other.asked, other.answered))
+
+    @property
+    def size(self) -> tuple[str, str, int, int] | None:
+        """What two unlinked tellings of one call have in common; what uses nothing is as good as any other."""
+        if not self.input_tokens:
+            return None
+        return (self.tenant, self.service, self.input_tokens, self.output_tokens or 0)
+
+    @property
+    def response(self) -> tuple[str, str] | None:
+        return (self.tenant, self.response_id) if self.response_id else None
 
 
 def _told(call: Arrived) -> _Told:
     request, response = call.call.request, call.call.response
-    models = frozenset((request.model, response.model)) - {None}
-    return _Told(call.start_ns, ends(call), response.id or None, models)
+    sent, got = (usage.input_tokens, usage.output_tokens) if (usage := response.usage) else (None, None)
+    models = request.model, response.model
+    return _Told(call.start_ns, ends(call), call.tenant, call.service_name, sent, got, response.id, *models)
 
 
-def _size(call: Arrived) -> tuple[str, str, int | None, int | None] | None:
-    """What two unlinked tellings of one call have in common; what uses nothing is as good as any other."""
-    usage = call.call.response.usage
-    if not usage or not usage.input_tokens:
-        return None
-    return (call.tenant, call.service_name, usage.input_tokens, usage.output_tokens or 0)
+class _Hand:
+    """What is told at one hand, `size` tellings and keys at most.  It is sorted by keys when somebody asks for it."""
 
+    def __init__(self, size: int) -> None:
+        self.fresh: deque[_Told] = deque(maxlen=size)
+        self._sorted = Recent(size)
 
-def _response(call: Arrived) -> tuple[str, str] | None:
-    response = call.call.response.id
-    return (call.tenant, response) if response else None
+    def like(self, told: _Told) -> tuple[Sequence[_Told], Sequence[_Told]]:
+        """What is told here of the same response, and with the same tokens."""
+        if self.fresh:
+            self._sort()
+        known = self._sorted.keys
+        return known.get(told.response, ()), known.get(told.size, ())
+
+    def _sort(self) -> None:
+        known, now = self._sorted.keys, dict[object, tuple[_Told, ...]]()
+        for told in self.fresh:
+            for key in (told.size, told.response):
+                if key is not None:
+                    alike = now.get(key) or known.get(key, ())
+                    now[key] = (*alike[1 - _MOST_ALIKE :], told)
+        self.fresh.clear()
+        self._sorted.put(now)
+
+    def __bool__(self) -> bool:
+        return bool(self.fresh or self._sorted.keys)
 
 
 class Tellings:
-    """Billed calls by what another telling of the same call would have in common with them; `size` keys at most.
+    """Billed calls by what another telling of the same call would have in common with them.
 
-    Only what is told at first hand and what is told at second hand are ever taken for the same.
+    What is told at first hand and what is told at second hand lie apart: only one of either are ever taken for the
+    same, and where all is told at one hand, as it mostly is, nothing has to be sorted or looked up.
     """
 
     def __init__(self, size: int) -> None:
-        self._recent = Recent(size)
+        self._at_hand = {True: _Hand(size), False: _Hand(size)}
 
     def add(self, calls: Iterable[Arrived]) -> None:
-        known, fresh = self._recent.keys, dict[object, tuple[_Told, ...]]()
         for call in calls:
-            told, hand = _told(call), call.scope_name in FIRST_HAND
-            for common in (_size(call), _response(call)):
-                if common is not None:
-                    key = hand, common
-                    alike = fresh.get(key) or known.get(key, ())
-                    fresh[key] = (*alike[1 - _MOST_ALIKE :], told)
-        self._recent.put(fresh)
+            self._at_hand[call.scope_name in FIRST_HAND].fresh.append(_told(call))
 
     def reason(self, call: Arrived) -> str:
         """Why the call is told here already; empty where it is not."""
-        known, other = self._recent.keys, call.scope_name not in FIRST_HAND
-        same_id = known.get((other, _response(call)), ())
-        same_size = known.get((other, _size(call)), ())
-        if not same_id and not same_size:
+        other = self._at_hand[call.scope_name not in FIRST_HAND]
+        if not other:
             return ""
         told = _told(call)
+        same_id, same_size = other.like(told)
         if any(map(told.beside, same_id)):
             return "duplicate_response"
         return "duplicate_call" if any(map(told.same_call, same_size)) else ""

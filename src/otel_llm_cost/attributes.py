@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
 from operator import attrgetter
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from .record import MAX_COUNT, Call, Error, ErrorClass, Outcome, Request, Response, Tags, Usage
 
@@ -49,6 +50,17 @@ PROMPT_FINGERPRINT: Final = "llm_cost.prompt.fingerprint"
 PROMPT_EMBEDDING: Final = "llm_cost.prompt.embedding"
 PROMPT_EMBEDDING_MODEL: Final = "llm_cost.prompt.embedding_model"
 
+# what the collector adds to the spans that it forwards; for eyes, the exact bill is in the store
+COST_AMOUNT: Final = "gen_ai.usage.cost.amount"
+COST_CURRENCY: Final = "gen_ai.usage.cost.currency"
+COST_SOURCE: Final = "gen_ai.usage.cost.source"
+PRICE_STATUS: Final = "llm_cost.price.status"
+PRICE_REASON: Final = "llm_cost.price.reason"
+COUNTED: Final = "llm_cost.counted"
+COUNTED_REASON: Final = "llm_cost.counted.reason"
+PROJECT: Final = "llm_cost.project"
+FORWARDED_BY: Final = "llm_cost.forwarded_by"
+
 METRIC_DURATION: Final = "gen_ai.client.operation.duration"
 METRIC_TOKENS: Final = "gen_ai.client.token.usage"
 METRIC_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
@@ -68,7 +80,7 @@ def _text(value: Any) -> str:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
+    if isinstance(value, (list, tuple)) and all([isinstance(v, str) for v in value]):  # noqa: C419  # quicker
         return tuple(value)
     raise _BadValue("expected a list of texts")
 
@@ -95,7 +107,7 @@ def _integer(value: Any) -> int:
 
 
 def _count(value: Any) -> int:
-    whole = _integer(value)
+    whole = value if type(value) is int else _integer(value)
     if 0 <= whole <= MAX_COUNT:
         return whole
     raise _BadValue(f"expected a count from 0 to {MAX_COUNT}")
@@ -183,7 +195,7 @@ _USAGE = (
 )
 
 _TAGS = (
-    ("llm_cost.project", "project", _text),
+    (PROJECT, "project", _text),
     ("llm_cost.feature", "feature", _text),
     ("user.id", "user", _text),
     ("session.id", "session", _text),
@@ -205,16 +217,6 @@ _OPENAI_TIERS = ("openai.request.service_tier", "openai.response.service_tier")
 
 USAGE_NAMES: Final = {field: name for name, field, _ in _USAGE}
 """Usage field → attribute name."""
-
-_READERS = {
-    name: (part, field, reader)
-    for part, table in enumerate((_REQUEST, _RESPONSE, _USAGE, _TAGS, _CALL, _ERROR))
-    for name, field, reader in table
-}
-# older spellings that readers accept, and OpenAI's own names of what stands under a name for all vendors
-_READERS["gen_ai.usage.cache_creation.input_tokens"] = _READERS["gen_ai.usage.cache_write.input_tokens"]
-for _old, _new in zip(_OPENAI_TIERS, ("llm_cost.request.service_tier", "llm_cost.response.service_tier"), strict=True):
-    _READERS[_old] = _READERS[_new]
 
 _Table = tuple[tuple[str, str, Any], ...]
 
@@ -285,8 +287,7 @@ def encode(call: Call) -> dict[str, Value]:
     return encode_request(call.request) | encode_tags(call.tags) | encode_closing(call)
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """A call read back, with one line for every attribute that could not be believed."""
 
     call: Call
@@ -297,42 +298,69 @@ class Decoded:
 
 def decode(attributes: Mapping[str, Any]) -> Decoded:
     """Span attributes → call.  Unknown names are passed over; values out of range become problems, never zeros."""
-    parts: tuple[dict[str, Any], ...] = ({}, {}, {}, {}, {}, {})
-    extra: list[tuple[str, str]] = []
+    said = _NOTHING_SAID.copy()
+    extra: dict[str, str] = {}
     problems: list[str] = []
     bad_usage = False
-    reasons: tuple[tuple[int, str], ...] | None = None
-    asides: tuple[tuple[str, Usage], ...] | None = None
     for name, value in attributes.items():
         found = _READERS.get(name)
         try:
             if found is not None:
-                part, field, reader = found
-                if field not in parts[part] or name not in _OPENAI_TIERS:
-                    parts[part][field] = reader(value)
-            elif name == FINISH_REASONS:
-                reasons = tuple(enumerate(_texts(value)))
-            elif name == ASIDES:
-                asides = decode_asides(_texts(value))
+                place, _, reader = found
+                said[place] = reader(value)
             elif name.startswith(TAG_PREFIX):
-                extra.append((name[len(TAG_PREFIX) :], _text(value)))
+                extra[name[len(TAG_PREFIX) :]] = _text(value)
         except _BadValue as bad:
             problems.append(f"{name}: {bad}")
-            bad_usage = bad_usage or name == ASIDES or (found is not None and found[0] == _USAGE_PART)
-    request, response, usage, tags, call, error = parts
-    return Decoded(
-        Call(
-            request=Request(**request),
-            response=Response(
-                **response, finish_reasons=reasons, usage=Usage(**usage) if usage else None, asides=asides
-            ),
-            tags=Tags(**tags, extra=tuple(sorted(extra))),
-            error=Error(**error) if "type" in error else None,
-            **call,
-        ),
-        tuple(problems),
-        bad_usage,
-    )
+            bad_usage = bad_usage or (found is not None and found[0] in _BILLED)
+    return Decoded(_closed(said, extra), tuple(problems), bad_usage)
+
+
+Placed = tuple[int, Any]
+"""An attribute that was read on its own: the place of its value in a call."""
+
+
+def placed(name: str, value: Any) -> Placed:
+    """One attribute, for `decode_placed`.  What many spans say alike can so be read once."""
+    found = _READERS.get(name)
+    try:
+        if found is not None:
+            return found[0], found[2](value)
+        if name.startswith(TAG_PREFIX):
+            return _FREE_TAG, (name[len(TAG_PREFIX) :], _text(value))
+    except _BadValue:
+        return _PROBLEM, None
+    return _UNKNOWN, None
+
+
+def decode_placed(attributes: Iterable[Placed]) -> Call | None:
+    """As `decode`, of attributes that are read already; None where one of them is a problem, which it would name."""
+    said = _NOTHING_SAID.copy()
+    extra: dict[str, str] = {}
+    for place, value in attributes:
+        if place >= 0:
+            said[place] = value
+        elif place == _FREE_TAG:
+            extra[value[0]] = value[1]
+        elif place == _PROBLEM:
+            return None
+    return _closed(said, extra)
+
+
+def _closed(said: list[Any], extra: Mapping[str, str]) -> Call:
+    """The fields of all records, one after the other, as the call that they are parts of; and the free tags."""
+    if extra:
+        said[_EXTRA_PLACE] = tuple(sorted(extra.items()))
+    for tier, of_openai in _TIER_PLACES:
+        if said[tier] is None:
+            said[tier] = said[of_openai]
+    for fields, nothing, make, place in _INNER:
+        part = said[fields]
+        if part != nothing:
+            said[place] = make(part)
+    if said[_ERROR_PLACE] is not None and said[_ERROR_PLACE].type is None:
+        said[_ERROR_PLACE] = None  # a class of failures is none yet
+    return Call._make(said[_FIELDS[Call]])
 
 
 def encode_asides(asides: Iterable[tuple[str, Usage]]) -> list[str]:
@@ -357,4 +385,61 @@ def _aside(text: str) -> tuple[str, Usage]:
     return _text(said.get("model")), Usage(**counts)
 
 
-_USAGE_PART = 2
+def _reasons(value: Any) -> tuple[tuple[int, str], ...]:
+    return tuple(enumerate(_texts(value)))
+
+
+def _asides(value: Any) -> tuple[tuple[str, Usage], ...]:
+    return decode_asides(_texts(value))
+
+
+# While attributes are read, the fields of all records lie one after the other in one list, a place for each.
+_RECORDS: Final = (Usage, Request, Response, Tags, Error, Call)
+_ENDS = tuple(accumulate(len(kind._fields) for kind in _RECORDS))
+_FIELDS = {kind: slice(end - len(kind._fields), end) for kind, end in zip(_RECORDS, _ENDS, strict=True)}
+_NOTHING_SAID: Final[list[Any]] = [kind._field_defaults.get(name) for kind in _RECORDS for name in kind._fields]
+_NOTHING_SAID += [None for _ in _OPENAI_TIERS]
+_UNKNOWN, _FREE_TAG, _PROBLEM = -1, -2, -3
+"""Places of what has none in the list."""
+
+
+def _place(kind: Any, field: str) -> int:
+    return int(_FIELDS[kind].start + kind._fields.index(field))
+
+
+_INNER: Final = tuple(
+    (_FIELDS[kind], _NOTHING_SAID[_FIELDS[kind]], partial(tuple.__new__, kind), _place(outer, field))
+    for kind, outer, field in (
+        (Usage, Response, "usage"),
+        (Request, Call, "request"),
+        (Response, Call, "response"),
+        (Tags, Call, "tags"),
+        (Error, Call, "error"),
+    )
+)
+"""What is a field of another record: its places, what they hold if nothing is said, its maker, its place there."""
+_ERROR_PLACE: Final = _place(Call, "error")
+_EXTRA_PLACE: Final = _place(Tags, "extra")
+
+_READERS: Final[dict[str, tuple[int, str, Callable[[Any], Any]]]] = {
+    name: (_place(kind, field), field, reader)
+    for kind, table in (
+        (Request, _REQUEST),
+        (Response, (*_RESPONSE, (FINISH_REASONS, "finish_reasons", _reasons), (ASIDES, "asides", _asides))),
+        (Usage, _USAGE),
+        (Tags, _TAGS),
+        (Call, _CALL),
+        (Error, _ERROR),
+    )
+    for name, field, reader in table
+}
+"""Attribute name → place, field and reader."""
+_READERS["gen_ai.usage.cache_creation.input_tokens"] = _READERS["gen_ai.usage.cache_write.input_tokens"]
+# OpenAI's own names of what stands under a name for all vendors, which goes before them
+_TIER_PLACES: Final = tuple(
+    (_place(kind, "service_tier"), _ENDS[-1] + index) for index, kind in enumerate((Request, Response))
+)
+for _name, (_, _own) in zip(_OPENAI_TIERS, _TIER_PLACES, strict=True):
+    _READERS[_name] = (_own, "service_tier", _text)
+_BILLED: Final = frozenset({*range(_FIELDS[Usage].stop)[_FIELDS[Usage]], _READERS[ASIDES][0]})
+"""Places of what a bill is made of."""

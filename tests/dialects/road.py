@@ -43,7 +43,8 @@ def travel(
     """Run one program, with `extra` in its environment, and judge what is stored of it; raises ProgramFailed."""
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
         hosts = {urlsplit(origin).netloc: vendor for vendor, origin in emulator.origins.items()}
-        collector = Collector(store, book, http_port=0, grpc_port=0, most_wait=0.0, hosts=hosts)
+        journal = Path(folder) / "journal"
+        collector = Collector(store, book, journal, http_port=0, grpc_port=0, most_wait=0.0, hosts=hosts)
         try:
             environment = {**_environment(emulator.origins, collector.http_port, service, folder), **extra}
             told = _run(command, environment)

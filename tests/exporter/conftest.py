@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,7 @@ def ingest(store: Store, book: PriceBook) -> Ingest:
 
 
 @pytest.fixture
-def collector(store: Store, book: PriceBook) -> Iterator[Collector]:
-    with Collector(store, book, http_port=0, grpc_port=0, limit=1_000_000, most_wait=0.0) as running:
+def collector(store: Store, book: PriceBook, tmp_path: Path) -> Iterator[Collector]:
+    journal = tmp_path / "journal"
+    with Collector(store, book, journal, http_port=0, grpc_port=0, limit=1_000_000, most_wait=0.0) as running:
         yield running

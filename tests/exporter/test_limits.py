@@ -6,7 +6,7 @@ import gzip
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,25 +18,18 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from otel_llm_cost.pricing import PriceBook
-from otel_llm_cost_exporter import decode as decoding
 from otel_llm_cost_exporter.decode import MOST_SPANS
-from otel_llm_cost_exporter.receive import http_server, ingest, wire
-from otel_llm_cost_exporter.receive.collector import Collector
+from otel_llm_cost_exporter.entry import Entry, Sender
+from otel_llm_cost_exporter.receive import http_body, http_server, ingest, wire
 from otel_llm_cost_exporter.receive.compression import decompress
+from otel_llm_cost_exporter.receive.counters import Counted
 from otel_llm_cost_exporter.receive.ingest import Ingest, Status
-from otel_llm_cost_exporter.store import Store
+from tests.access.receivers import Kept, Running, receivers
 
 from .otlp import chat, request, span
-from .test_collector import post, ready
 
-
-class Nowhere:
-    """A sink that takes everything."""
-
-    def write(self, calls: Any) -> int:
-        del calls
-        return 0
+ONE = request(span(chat())).SerializeToString()
+SENDER = Sender("k", "shop")
 
 
 def field(number: int, content: bytes) -> bytes:
@@ -79,20 +72,20 @@ def test_many_empty_gzip_members_are_refused_at_once() -> None:
 )
 def test_a_body_that_grows_when_parsed_is_refused_before_it_is(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest, "ExportTraceServiceRequest", None)
-    outcome = Ingest(Nowhere()).accept(body, "protobuf")
+    outcome = Ingest(Kept()).accept(body, "protobuf")
     assert outcome.status is Status.TOO_LARGE
     assert "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" in outcome.message
 
 
 def test_as_many_spans_as_may_be_are_taken() -> None:
-    outcome = Ingest(Nowhere()).accept(spans(b"\x12\x00" * (MOST_SPANS - 2)), "protobuf")
+    outcome = Ingest(Kept()).accept(spans(b"\x12\x00" * (MOST_SPANS - 2)), "protobuf")
     assert (outcome.status, outcome.rejected) == (Status.STORED, MOST_SPANS - 2)
 
 
 def test_large_json_is_refused_and_so_is_json_of_many_spans() -> None:
     many = b'{"resourceSpans": [{"scopeSpans": [{"spans": [' + b"{}," * MOST_SPANS + b"{}]}]}]}"
     for body in (many, b" " * (8 << 20) + b"{}"):
-        outcome = Ingest(Nowhere()).accept(body, "json")
+        outcome = Ingest(Kept()).accept(body, "json")
         assert outcome.status is Status.TOO_LARGE
         assert "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" in outcome.message
 
@@ -121,18 +114,17 @@ def test_what_is_malformed_is_left_to_the_parser(body: bytes) -> None:
 
 
 def test_two_large_bodies_are_worked_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken, go, entered = Ingest(Nowhere()), threading.Event(), threading.Semaphore(0)
-    decode = decoding.decode
+    taken, go, entered = Ingest(Kept()), threading.Event(), threading.Semaphore(0)
+    parse = ingest._parse
 
     def slow(*said: Any) -> Any:
         entered.release()
         go.wait()
-        return decode(*said)
+        return parse(*said)
 
-    monkeypatch.setattr(ingest, "decode", slow)
+    monkeypatch.setattr(ingest, "_parse", slow)
     large = request(span(chat(x="y" * (5 << 20)))).SerializeToString()
-    small = request(span(chat())).SerializeToString()
-    bodies = (large, large, large, small)
+    bodies = (large, large, large, ONE)
     senders = [threading.Thread(target=taken.accept, args=(body, "protobuf")) for body in bodies]
     for sender in senders:
         sender.start()
@@ -144,42 +136,65 @@ def test_two_large_bodies_are_worked_on_at_once(monkeypatch: pytest.MonkeyPatch)
         sender.join()
 
 
-def stalled(collector: Collector, length: int = 100, sent: bytes = b"ab") -> socket.socket:
+def test_what_is_handed_on_is_the_body_as_it_came_and_its_good_spans() -> None:
+    sink = Kept()
+    taken = Ingest(sink, now_ns=lambda: 7)
+    both = request(span(chat()), span(chat(), trace_id=b"bad"))
+    body = both.SerializeToString()
+    assert taken.accept(body, "protobuf", SENDER).rejected == 1
+    assert taken.accept_request(both, SENDER).rejected == 1
+    assert sink.entries == [Entry(body, 7, 1, SENDER)] * 2
+    assert taken.counters.snapshot() == Counted(2, 2, 2, {})
+
+
+@pytest.mark.parametrize("body", [b"", request(span(chat(), span_id=bytes(8))).SerializeToString()])
+def test_what_holds_nothing_good_is_not_handed_on(body: bytes) -> None:
+    sink = Kept()
+    assert Ingest(sink).accept(body, "protobuf").status is Status.STORED
+    assert sink.entries == []
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    with receivers(Kept()) as started:
+        yield started
+
+
+def stalled(running: Running, length: int = 100, sent: bytes = b"ab") -> socket.socket:
     """A request whose body does not come."""
-    line = socket.create_connection(("127.0.0.1", collector.http_port), timeout=20)
+    line = socket.create_connection(("127.0.0.1", running.http_port), timeout=20)
     head = f"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: {length}"
     line.sendall(head.encode() + b"\r\n\r\n" + sent)
     return line
 
 
-def test_bodies_that_do_not_come_keep_nobody_waiting(collector: Collector) -> None:
-    lines = [stalled(collector) for _ in range(64)]
-    assert post(collector, request(span(chat())).SerializeToString())[0] == 200
-    assert ready(collector)[0] == 200
+def test_bodies_that_do_not_come_keep_nobody_waiting(running: Running) -> None:
+    lines = [stalled(running) for _ in range(64)]
+    assert running.post(ONE).status_code == 200
+    assert running.get("/readyz").status_code == 200
     for line in lines:
         line.close()
 
 
-def test_a_body_that_does_not_come_is_cut_off(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "_READ_WITHIN", 0.05)
-    with stalled(collector) as line:
-        answer = b"".join(iter(lambda: line.recv(4096), b""))  # until the collector closes
+def test_a_body_that_does_not_come_is_cut_off(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_body, "READ_WITHIN", 0.05)
+    with stalled(running) as line:
+        answer = b"".join(iter(lambda: line.recv(4096), b""))  # until the receiver closes
     assert answer.startswith(b"HTTP/1.1 503")
     assert b"did not arrive" in answer
 
 
-@pytest.fixture
-def blocked(store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
-    """A store whose inserts begin (first event) and wait (second)."""
-    begun, go, insert = threading.Event(), threading.Event(), store.insert
+class Blocked:
+    """A sink that begins and waits."""
 
-    def waiting(*arguments: Any) -> None:
-        begun.set()
-        go.wait()
-        insert(*arguments)
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
 
-    monkeypatch.setattr(store, "insert", waiting)
-    return begun, go
+    def take(self, entry: Entry) -> int:
+        del entry
+        self.begun.set()
+        self.go.wait()
+        return 0
 
 
 def in_thread(run: Callable[[], Any]) -> threading.Thread:
@@ -188,37 +203,32 @@ def in_thread(run: Callable[[], Any]) -> threading.Thread:
     return thread
 
 
-def test_a_collector_with_all_hands_full_refuses_and_says_so(
-    store: Store,
-    book: PriceBook,
-    blocked: tuple[threading.Event, threading.Event],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    begun, go = blocked
+def test_a_receiver_with_all_hands_full_refuses_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "_REQUESTS_AT_ONCE", 1)
-    with Collector(store, book, http_port=0, grpc_port=0, most_wait=0.0) as collector, ExitStack() as at_end:
-        at_end.callback(go.set)
-        body = request(span(chat())).SerializeToString()
-        sender = in_thread(lambda: post(collector, body))
-        begun.wait()
-        code, content, headers = post(collector, body)
-        assert (code, headers["Retry-After"]) == (503, "1")
-        assert "being worked on" in RpcStatus.FromString(content).message
-        status, told = ready(collector)
-        assert status == 503
-        assert "worked on" in told["reasons"][0]
-        go.set()
+    sink = Blocked()
+    with receivers(sink) as running, ExitStack() as at_end:
+        at_end.callback(sink.go.set)
+        sender = in_thread(lambda: running.post(ONE))
+        sink.begun.wait()
+        answer = running.post(ONE)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert "being worked on" in RpcStatus.FromString(answer.content).message
+        told = running.get("/readyz")
+        assert told.status_code == 503
+        assert "worked on" in told.json()["reasons"][0]
+        sink.go.set()
         sender.join()
-        assert ready(collector)[0] == 200
+        assert running.get("/readyz").status_code == 200
+        assert running.ingest.counters.snapshot().refused == {"unavailable": 1}
 
 
-def test_bodies_in_memory_have_a_bound_together(store: Store, book: PriceBook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_in_memory_have_a_bound_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "_MOST_WAITING_BYTES", 0)  # no more than one of the largest
-    with Collector(store, book, http_port=0, grpc_port=0, limit=100_000, most_wait=0.0) as collector:
-        with stalled(collector, 90_000, bytes(80_000)):
-            while (answer := post(collector, bytes(50_000)))[0] == 400:
+    with receivers(Kept(), limit=100_000) as running:
+        with stalled(running, 90_000, bytes(80_000)):
+            while (answer := running.post(bytes(50_000))).status_code == 400:
                 pass  # the first body is still on its way
-            assert answer[0] == 503
-        while (answer := post(collector, request(span(chat())).SerializeToString()))[0] == 503:
+            assert answer.status_code == 503
+        while (answer := running.post(ONE)).status_code == 503:
             pass  # the end of the first is still on its way
-        assert answer[0] == 200
+        assert answer.status_code == 200

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-import threading
 import time
 import tracemalloc
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +21,6 @@ from otel_llm_cost_exporter.prices.data import load_book
 from otel_llm_cost_exporter.receive.ingest import Ingest
 from otel_llm_cost_exporter.rows import LONGEST_TEXT
 from otel_llm_cost_exporter.store import Store, StoreError
-from otel_llm_cost_exporter.writer import Overloaded, Writer
 
 from .otlp import chat, request, span
 
@@ -35,26 +32,24 @@ def calls(*spans: Any) -> list[Arrived]:
 
 
 class Troubled:
-    """A real store in front of which trouble stands: `trouble` may raise for the columns of an insert."""
+    """A real store in front of which trouble stands: it may be away, or refuse rows by their span ids."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.down = False
         self.poison: set[bytes] = set()
         self.tokens: list[str] = []
-        self.entered = threading.Event()
-        self.gate = threading.Event()
-        self.gate.set()
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]], token: str) -> None:
+    def encode(self, table: str, columns: Mapping[str, Sequence[Any]]) -> bytes:
+        return self.store.encode(table, columns)
+
+    def insert_block(self, table: str, names: Sequence[str], block: bytes, token: str) -> None:
         self.tokens.append(token)
-        self.entered.set()
-        self.gate.wait()
         if self.down:
             raise StoreError("the disk is full")
-        if self.poison.intersection(columns["span_id"]):
+        if any(span_id in block for span_id in self.poison):
             raise StoreError("a value does not fit", rows_at_fault=True)
-        self.store.insert(table, columns, token)
+        self.store.insert_block(table, names, block, token)
 
 
 @pytest.fixture
@@ -282,50 +277,6 @@ def test_an_unknown_model_is_warned_of_once(store: Store, book: PriceBook, caplo
     assert pipeline.counters.unknown_price == 3
 
 
-def test_requests_that_meet_are_one_insert(troubled: Troubled, book: PriceBook) -> None:
-    writer = Writer(Pipeline(troubled, book), most_wait=60, most_rows=3)
-    senders = [threading.Thread(target=writer.write, args=(calls(span(chat())),)) for _ in range(3)]
-    for sender in senders:
-        sender.start()
-    for sender in senders:
-        sender.join()
-    writer.close()
-    assert len(troubled.tokens) == 1
-    assert troubled.store.query("SELECT count() AS n FROM llm_calls") == [{"n": 3}]
-
-
-def test_a_full_queue_refuses_at_once_and_closing_drains_it(troubled: Troubled, book: PriceBook) -> None:
-    writer = Writer(Pipeline(troubled, book), most_wait=0, queue_rows=1)
-    troubled.gate.clear()
-    sender = threading.Thread(target=writer.write, args=(calls(span(chat())),))
-    sender.start()
-    troubled.entered.wait()
-    with pytest.raises(Overloaded, match="waiting to be stored"):
-        writer.write(calls(span(chat())))
-    troubled.gate.set()
-    writer.close()
-    sender.join()
-    assert not writer.alive
-    assert troubled.store.query("SELECT count() AS n FROM llm_calls") == [{"n": 1}]
-    with pytest.raises(Overloaded, match="shutting down"):
-        writer.write(calls(span(chat())))
-
-
-def test_a_fault_of_ours_is_told_to_the_sender_and_the_writer_lives(
-    troubled: Troubled, book: PriceBook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipeline = Pipeline(troubled, book)
-    writer = Writer(pipeline, most_wait=0)
-    with monkeypatch.context() as broken:
-        broken.setattr(pipeline, "write_batch", lambda batch: 1 / 0)
-        with pytest.raises(StoreError, match="internal error"):
-            writer.write(calls(span(chat())))
-    assert writer.failure is not None
-    assert writer.write(calls(span(chat(), span_id=os.urandom(8)))) == 0
-    assert writer.failure is None
-    writer.close()
-
-
 def counted(store: Store) -> dict[str, str]:
     return dict(judged(store))
 
@@ -379,7 +330,7 @@ def test_a_window_that_cannot_hold_the_largest_request_twice_is_refused(store: S
 def test_the_largest_request_sent_again_adds_nothing(troubled: Troubled, book: PriceBook) -> None:
     pipeline = Pipeline(troubled, book)
     (one,) = calls(span(chat()))
-    batch = [replace(one, span_id=number.to_bytes(8, "big")) for number in range(1, MOST_SPANS + 1)]
+    batch = [one._replace(span_id=number.to_bytes(8, "big")) for number in range(1, MOST_SPANS + 1)]
     pipeline.write(batch)
     pipeline.write(calls(span(chat())))
     inserts = len(troubled.tokens)
@@ -431,9 +382,9 @@ def test_a_row_that_breaks_our_code_does_not_take_others_with_it(
     store: Store, book: PriceBook, caplog: pytest.LogCaptureFixture
 ) -> None:
     batch = calls(*(span(chat()) for _ in range(20)))
-    batch[7] = replace(batch[7], problems=7)  # type: ignore[arg-type]  # the mistake
+    batch[7] = batch[7]._replace(problems=7)  # type: ignore[arg-type]  # the mistake
     pipeline = Pipeline(store, book, patience=0.0)
-    assert pipeline.write_batch(batch) == {batch[7].key}
+    assert pipeline.write(batch) == 1
     assert store.query("SELECT count() AS n FROM llm_calls") == [{"n": 19}]
     assert f"trace id {batch[7].trace_id.hex()}, span id {batch[7].span_id.hex()}" in caplog.text
 

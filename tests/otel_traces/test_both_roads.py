@@ -12,8 +12,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost.record import Call, Request, Response, Usage
+from otel_llm_cost_exporter.access.rates import Bucket
 from otel_llm_cost_exporter.demo import road
 from otel_llm_cost_exporter.demo.processes import started
+from otel_llm_cost_exporter.entry import ANONYMOUS, Sender
 from otel_llm_cost_exporter.prices.table import load
 from otel_llm_cost_exporter.receive.collector import Collector
 from otel_llm_cost_exporter.receive.ingest import Encoding, Ingest, Outcome
@@ -252,9 +254,11 @@ class _Heard(Ingest):
 
     requests: ClassVar[list[ExportTraceServiceRequest]] = []
 
-    def accept(self, body: bytes, encoding: Encoding) -> Outcome:
+    def accept(
+        self, body: bytes, encoding: Encoding, sender: Sender = ANONYMOUS, bucket: Bucket | None = None
+    ) -> Outcome:
         self.requests.append(ExportTraceServiceRequest.FromString(body))
-        return super().accept(body, encoding)
+        return super().accept(body, encoding, sender, bucket)
 
 
 @pytest.mark.integration
@@ -263,7 +267,7 @@ def test_the_demo_end_to_end(store: Store, book: PriceBook, tmp_path: Path, monk
     monkeypatch.setattr("otel_llm_cost_exporter.receive.collector.Ingest", _Heard)
     with (
         road._emulator(tmp_path) as emulator,
-        Collector(store, book, http_port=0, grpc_port=0) as collector,
+        Collector(store, book, tmp_path / "journal", http_port=0, grpc_port=0) as collector,
         started(
             "program",
             road._program(),

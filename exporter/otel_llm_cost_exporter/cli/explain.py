@@ -32,7 +32,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Why a stored call cost what it did: units × rate, bucket by bucket, and what it cost before a correction."""
-    with open_existing(store) as opened:
+    with open_existing(store, only_read=True) as opened:
         found = [_told(opened, row) for row in opened.query(sql("call"), {**_ids(name), "id": name, "most": _MOST})]
     if not found:
         raise CommandError(f"No stored call has the trace, span or response id {name!r}.")

@@ -88,8 +88,9 @@ def _ready(host: str, port: int, *, secure: bool) -> str:
 
 def store(dsn: str, *, asked: bool) -> Iterator[Finding]:
     """Whether the store opens and is up to date.  One that nobody named and is not there is no finding to act on."""
-    from otel_llm_cost_exporter.store import Store, StoreError, StoreHeld  # noqa: PLC0415  # heavy, and optional
+    from otel_llm_cost_exporter.store import StoreError, StoreHeld  # noqa: PLC0415  # heavy, and optional
     from otel_llm_cost_exporter.store.connect import parse  # noqa: PLC0415  # see above
+    from otel_llm_cost_exporter.store.reading import open_for_reading  # noqa: PLC0415  # see above
 
     try:
         path = parse(dsn).path
@@ -97,7 +98,7 @@ def store(dsn: str, *, asked: bool) -> Iterator[Finding]:
             remedy = "otel-llm-cost serve (or demo) makes it"
             yield Finding(check="store", status="warn" if asked else "ok", detail=f"none at {path} yet", remedy=remedy)
             return
-        with Store.open(dsn, migrate=False) as opened:
+        with open_for_reading(dsn) as opened:
             states = opened.migrations()
             shown = opened.address
     except StoreHeld as held:  # as it should be: a collector is at work

@@ -69,7 +69,7 @@ def reconcile(
         _day(until),
         list(projects),
     )
-    with open_existing(store) as opened:
+    with open_existing(store, only_read=True) as opened:
         days, ours = export.days, sorted(set(projects.values()))
         calls = reconciling.read_ours(opened, export.providers, days[0], days[-1], ours)
         began = reconciling.first_days(opened)

@@ -50,7 +50,7 @@ def report(
     """What the calls cost, by model, feature, provider, day."""
     first, last = _period(since, until, days)
     wanted: Sequence[Dimension] = [one.value for one in by] if by else DIMENSIONS
-    with open_existing(store) as opened:
+    with open_existing(store, only_read=True) as opened:
         found = read_report(opened, wanted, first, last)
         shown = opened.address
     emit(found, as_json, lambda: render(found, shown))
@@ -74,10 +74,14 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 @contextmanager
-def open_existing(dsn: str) -> Iterator[Store]:
-    """A store to read from.  A path at which there is none is an error here, not a new store."""
+def open_existing(dsn: str, *, only_read: bool = False) -> Iterator[Store]:
+    """A store that is there.  A path at which there is none is an error here, not a new store.
+
+    Who only reads is let read through a collector that has it open.
+    """
     from otel_llm_cost_exporter.store import Store, StoreHeld  # noqa: PLC0415  # heavy, and an optional dependency
     from otel_llm_cost_exporter.store.connect import parse  # noqa: PLC0415  # see above
+    from otel_llm_cost_exporter.store.reading import open_for_reading  # noqa: PLC0415  # see above
 
     path = parse(dsn).path
     if path is not None and not path.exists():
@@ -86,7 +90,7 @@ def open_existing(dsn: str) -> Iterator[Store]:
             " `otel-llm-cost serve` and your program under `opentelemetry-instrument`."
         )
     try:
-        opened = Store.open(dsn, migrate=False)
+        opened = open_for_reading(dsn) if only_read else Store.open(dsn, migrate=False)
     except StoreHeld as held:
         raise CommandError(
             f"{str(held).partition('. ')[0]}.  Stop it (Ctrl-C) and ask again; or let both use a ClickHouse server at"

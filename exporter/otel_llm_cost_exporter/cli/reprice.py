@@ -77,12 +77,9 @@ def reprice(
 def _tell(planned: Plan, done: Outcome | None, unfinished: Sequence[Outcome], as_json: bool) -> None:
     told = {"plan": planned, "done": done, "taken_up": unfinished}
     emit(told, as_json, lambda: _done_text(done, unfinished))
-    drift = [hour for outcome in (done, *unfinished) if outcome is not None for hour in outcome.drift]
+    drift = [day for outcome in (done, *unfinished) if outcome is not None for day in outcome.drift]
     if drift:
-        raise CommandError(
-            f"Rows and rollup differ in {len(drift)} hours, first {drift[0]['hour']:%Y-%m-%d %H:%M}: {drift[0]['raw']} "
-            f"and {drift[0]['rollup']}.  The rows of llm_calls are the truth."
-        )
+        raise CommandError(f"{drift[0]}.  The rows of llm_calls are the truth.  Run: otel-llm-cost rollups rebuild")
 
 
 def _period(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:

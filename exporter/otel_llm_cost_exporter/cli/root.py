@@ -28,6 +28,13 @@ _COMMANDS: Final = (
     ("doctor", "doctor", "What is installed and connected, and what to do about the rest."),
 )
 """Name, module of this package that has a function of that name, and what stands in for it if that cannot load."""
+_GROUPS: Final = (
+    ("dead-letters", "Calls that were acknowledged and could not be stored."),
+    ("keys", "API keys: who may write to the collector, and for which project."),
+    ("prices", "What a model costs, and why a call cost what it did."),
+    ("rollups", "Rollups beside the rows they are made of: compared, and built again."),
+)
+"""Modules of this package that have an `app` of commands, and what stands in for it if that cannot load."""
 
 app = typer.Typer(
     help="What every LLM call costs, while it happens.",
@@ -61,11 +68,12 @@ def root(
 def _gather() -> None:
     for name, module, summary in _COMMANDS:
         app.command(name)(_load(module, name, summary))
-    prices = _load("prices", "app", "What a model costs, and why a call cost what it did.")
-    if isinstance(prices, typer.Typer):
-        app.add_typer(prices, name="prices")
-    else:
-        app.command("prices")(prices)
+    for name, summary in _GROUPS:
+        group = _load(name.replace("-", "_"), "app", summary)
+        if isinstance(group, typer.Typer):
+            app.add_typer(group, name=name)
+        else:
+            app.command(name)(group)
 
 
 def _load(module: str, name: str, summary: str) -> Any:

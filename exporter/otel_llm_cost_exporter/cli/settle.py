@@ -16,7 +16,7 @@ def settle(
     as_json: JsonOption = False,
 ) -> None:
     """Set aside what two collectors, or two inserts, counted of one call.  Done again, it changes nothing."""
-    from otel_llm_cost_exporter.reprice import NotNow  # noqa: PLC0415  # heavy
+    from otel_llm_cost_exporter.rollups import NotNow  # noqa: PLC0415  # heavy
     from otel_llm_cost_exporter.settle import settle as settle_calls  # noqa: PLC0415  # heavy
 
     with open_existing(store) as opened:
@@ -29,5 +29,4 @@ def settle(
         lines.append(f"{done.left_alone:,} copies of calls came in the same millisecond and cannot be told apart.")
     emit(done, as_json, lambda: "\n".join(lines) or "Every call is counted once.")
     if done.drift:
-        first = f"{done.drift[0]['hour']:%Y-%m-%d %H:%M}"
-        raise CommandError(f"Rows and rollup differ in {len(done.drift)} hours, first {first}.")
+        raise CommandError(f"{done.drift[0]}.  Run: otel-llm-cost rollups check")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from otel_llm_cost_exporter.config import STORE_VARIABLE
+from otel_llm_cost_exporter.config import JOURNAL_VARIABLE, STORE_VARIABLE
 
 from .ledger import Entry, read_entry
 from .processes import Child, DemoError, started
@@ -94,9 +94,10 @@ def _emulator(folder: Path) -> AbstractContextManager[Child]:
 
 def _collector(dsn: str, folder: Path) -> AbstractContextManager[Child]:
     command = [sys.executable, "-m", "otel_llm_cost_exporter.cli", "serve"]
-    command += ["--http-port", "0", "--grpc-port", "0", "--ready-file", str(folder / "collector.json")]
+    command += ["--http-port", "0", "--grpc-port", "0", "--no-query", "--ready-file", str(folder / "collector.json")]
     # by the environment: a password in the arguments would show in every list of processes
-    return started("collector", command, _clean_env() | {STORE_VARIABLE: dsn}, folder)
+    settings = {STORE_VARIABLE: dsn, JOURNAL_VARIABLE: str(folder / "journal")}
+    return started("collector", command, _clean_env() | settings, folder)
 
 
 def _program() -> list[str]:

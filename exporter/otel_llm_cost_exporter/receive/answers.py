@@ -11,12 +11,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from .ingest import Outcome, Status
+from .outcome import Outcome, Status
 
 CODES = {
     Status.UNDECODABLE: Code.INVALID_ARGUMENT,
     Status.UNSUPPORTED: Code.INVALID_ARGUMENT,
     Status.TOO_LARGE: Code.RESOURCE_EXHAUSTED,
+    Status.UNAUTHENTICATED: Code.UNAUTHENTICATED,
+    Status.FORBIDDEN: Code.PERMISSION_DENIED,
+    Status.LIMITED: Code.RESOURCE_EXHAUSTED,
     Status.UNAVAILABLE: Code.UNAVAILABLE,
     Status.FAULT: Code.INTERNAL,
 }

@@ -1,70 +1,124 @@
 """OTLP over gRPC: the trace service, and metrics and logs that are taken and thrown away.
 
-Messages stay bytes up to `Ingest`, so gRPC and HTTP share every line after the transport.
+Messages stay bytes up to `Ingest`, so gRPC and HTTP share every line after the transport.  Who sends is asked when a
+call arrives and its message is not read yet; a call that may not come in never has it read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import grpc
 
+from otel_llm_cost_exporter import logs
+from otel_llm_cost_exporter.access.gate import Gate, Visitor
+
 from . import answers
 from .discard import Discard
-from .ingest import Ingest, Outcome, Status
+from .door import Door, TurnedAway
+from .ingest import Ingest
+from .outcome import Outcome, Status
 
 _THREADS: Final = 32
-"""Requests at once; each waits for its batch to be stored.  More wait their turn unread."""
+"""Requests at once; each waits for its batch to be safe.  More wait their turn unread."""
+_MOST_METADATA: Final = 32 * 1024
+"""Bytes of a call's metadata: over it a call is refused by the transport, below it never."""
 _PACKAGE: Final = "opentelemetry.proto.collector"
+_TRACES: Final = "trace.v1.TraceService"
 _STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+_REQUEST_ID: Final = "x-request-id"
+
+_Export = Callable[[bytes, Visitor], Outcome | None]
+"""A message and its sender → what became of it; None where it was thrown away."""
 
 
-def grpc_server(ingest: Ingest, discard: Discard) -> grpc.Server:
-    """A server with no port yet; the caller adds one, starts and stops it."""
+def grpc_server(ingest: Ingest, discard: Discard, *, gate: Gate | None = None) -> grpc.Server:
+    """A server with no port yet; the caller adds one, starts and stops it.  Without a gate everybody may write."""
     server = grpc.server(
         ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="llm-cost-grpc"),
-        options=[("grpc.max_receive_message_length", ingest.limit), ("grpc.so_reuseport", 0)],
+        options=[
+            ("grpc.max_receive_message_length", ingest.limit),
+            ("grpc.max_metadata_size", _MOST_METADATA),
+            ("grpc.absolute_max_metadata_size", _MOST_METADATA),
+            ("grpc.so_reuseport", 0),
+        ],
     )
-    server.add_generic_rpc_handlers(
-        (
-            _service("trace.v1.TraceService", _export_traces(ingest)),
-            _service("metrics.v1.MetricsService", _export_nothing(discard, "metrics")),
-            _service("logs.v1.LogsService", _export_nothing(discard, "logs")),
-        )
-    )
+    exports: dict[str, _Export] = {
+        _TRACES: lambda body, who: ingest.accept(body, "protobuf", who.sender, who.bucket),
+        "metrics.v1.MetricsService": lambda *_: discard.note("metrics"),
+        "logs.v1.LogsService": lambda *_: discard.note("logs"),
+    }
+    server.add_generic_rpc_handlers((_Services(exports, Door(gate or Gate(), ingest.counters)),))
     return server
 
 
-def _service(name: str, export: Any) -> Any:
-    # without (de)serializers the handler gets and gives bytes
-    return grpc.method_handlers_generic_handler(
-        f"{_PACKAGE}.{name}", {"Export": grpc.unary_unary_rpc_method_handler(export)}
-    )
+class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no type information
+    """Finds a call's handler by its name, once its sender is known."""
 
+    def __init__(self, exports: Mapping[str, _Export], door: Door) -> None:
+        self._exports = {f"/{_PACKAGE}.{name}/Export": (name, export) for name, export in exports.items()}
+        self._door = door
 
-def _export_traces(ingest: Ingest) -> Any:
-    def export(body: bytes, context: Any) -> bytes:
-        outcome = ingest.accept(body, "protobuf")
+    def service(self, handler_call_details: Any) -> Any:
+        """The handler of a call, None for a method that there is none of."""
+        found = self._exports.get(handler_call_details.method)
+        if found is None:
+            return None
+        name, export = found
+        told = {pair.key: pair.value for pair in handler_call_details.invocation_metadata or ()}
+        identity, via = logs.request_id(_text(told.get(_REQUEST_ID))), f"gRPC {name}"
+        with logs.of_request(identity):
+            try:
+                visitor = self._door.enter(
+                    via,
+                    _text(told.get("authorization")),
+                    _text(told.get("x-api-key")),
+                    with_spans=name == _TRACES,
+                )
+            except TurnedAway as turned:
+                # a handler of a stream is called before anything is read
+                return grpc.stream_unary_rpc_method_handler(partial(_turn_away, turned.outcome, identity))
+        # without (de)serializers the handler gets and gives bytes
+        return grpc.unary_unary_rpc_method_handler(partial(self._export, export, visitor, identity, via))
+
+    def _export(
+        self, export: _Export, visitor: Visitor, identity: str, via: str, body: bytes, context: Any
+    ) -> bytes | None:
+        with logs.of_request(identity):
+            logs.sent_by(visitor.sender)
+            outcome = export(body, visitor)
+            if outcome is None:
+                context.set_trailing_metadata(((_REQUEST_ID, identity),))
+                return b""
+            self._door.told(via, outcome)
         if outcome.status is not Status.STORED:
-            _abort(context, outcome)
+            _abort(context, outcome, identity)
+        context.set_trailing_metadata(_metadata(outcome, identity))
         answer: bytes = answers.response(outcome).SerializeToString()
         return answer
 
-    return export
+
+def _turn_away(outcome: Outcome, identity: str, messages: Any, context: Any) -> None:
+    del messages
+    _abort(context, outcome, identity)
 
 
-def _export_nothing(discard: Discard, kind: str) -> Any:
-    def export(body: bytes, context: Any) -> bytes:
-        del body, context
-        discard.note(kind)
-        return b""
-
-    return export
-
-
-def _abort(context: Any, outcome: Outcome) -> None:
+def _abort(context: Any, outcome: Outcome, identity: str) -> None:
     """End the call with a status; the details carry RetryInfo where the sender may try again."""
     status = answers.failure(outcome)
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    details = ("grpc-status-details-bin", status.SerializeToString())
+    context.set_trailing_metadata((*_metadata(outcome, identity), details))
     context.abort(_STATUS_CODES[status.code], status.message)
+
+
+def _metadata(outcome: Outcome, identity: str) -> tuple[tuple[str, str], ...]:
+    limits = outcome.standing.headers() if outcome.standing else {}
+    return ((_REQUEST_ID, identity), *((name.lower(), told) for name, told in limits.items()))
+
+
+def _text(value: str | bytes | None) -> str | None:
+    """A header's value; names that end in -bin have bytes, ours do not."""
+    return value.decode("latin-1") if isinstance(value, bytes) else value

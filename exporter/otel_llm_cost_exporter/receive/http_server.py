@@ -1,14 +1,14 @@
-"""OTLP over HTTP: POST /v1/traces as protobuf or JSON, and the health endpoints.
+"""OTLP over HTTP: POST /v1/traces as protobuf or JSON, and what the collector tells of itself.
 
-Answers are in the encoding of the request.  Work is done in threads, because a request waits until its calls are
-stored; the event loop only moves bytes.  A body is read whole, within a time and beside not too many others, before a
-thread is taken for it: who sends slowly keeps nobody else waiting.
+Answers are in the encoding of the request.  Who sends is asked before a body is read.  Work is done in threads, because
+a request waits until its calls are safe; the event loop only moves bytes.  A body is read whole, within a time and
+beside not too many others, before a thread is taken for it: who sends slowly keeps nobody else waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+import math
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -17,15 +17,22 @@ import anyio.to_thread
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from . import answers
+from otel_llm_cost_exporter.access.gate import Gate, Visitor, credential
+
+from . import answers, http_body
 from .compression import TooLarge, UnknownEncoding, decompress
 from .discard import Discard
-from .health import Health
-from .ingest import DEFAULT_LIMIT, Encoding, Ingest, Outcome, Status
+from .door import Door, TurnedAway
+from .health import Check, Health
+from .http_body import Busy, Room, drain, read
+from .http_head import Head
+from .ingest import Encoding, Ingest
+from .outcome import Outcome, Status
 
 _ENCODINGS: Final[dict[str, Encoding]] = {"application/x-protobuf": "protobuf", "application/json": "json"}
 _MEDIA_TYPES: Final[dict[Encoding, str]] = {encoding: media for media, encoding in _ENCODINGS.items()}
@@ -34,141 +41,124 @@ _HTTP_CODES: Final = {
     Status.UNDECODABLE: 400,
     Status.TOO_LARGE: 413,
     Status.UNSUPPORTED: 415,
+    Status.UNAUTHENTICATED: 401,
+    Status.FORBIDDEN: 403,
+    Status.LIMITED: 429,
     Status.FAULT: 500,
     Status.UNAVAILABLE: 503,
 }
 _REQUESTS_AT_ONCE: Final = 64
-_PATIENCE: Final = 4
-"""Times the limit that are read of a body that is too large before its sender is cut off."""
-_READ_WITHIN: Final = 30.0
-"""Seconds for a whole body."""
 _MOST_WAITING_BYTES: Final = 256 * 1024 * 1024
 """Of all bodies that are being read or worked on, as sent; one body may always be as large as a request may."""
 _HEALTH_WITHIN: Final = 3.0
+_CHALLENGE: Final = 'Bearer realm="otel-llm-cost"'
+_TRACES: Final = "HTTP /v1/traces"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def http_app(ingest: Ingest, discard: Discard, health: Callable[[], Health]) -> Starlette:
-    """The ASGI application; `health` may block."""
+def http_app(
+    ingest: Ingest,
+    discard: Discard,
+    health: Callable[[], Health],
+    *,
+    gate: Gate | None = None,
+    metrics: Callable[[], tuple[bytes, str]] | None = None,
+) -> Starlette:
+    """The ASGI application; `health` and `metrics` (body and content type) may block.
+
+    Without a gate everybody may write.
+    """
     threads = anyio.CapacityLimiter(_REQUESTS_AT_ONCE)
-    room = _Room(max(_MOST_WAITING_BYTES, ingest.limit))
+    room = Room(max(_MOST_WAITING_BYTES, ingest.limit))
+    door = Door(gate or Gate(), ingest.counters)
+    ready = _ready(health, threads, room, door.gate)
+    told = [Route("/metrics", _metrics(metrics, door.gate), methods=["GET"])] if metrics else []
     return Starlette(
         routes=[
-            Route("/v1/traces", _traces(ingest, threads, room), methods=["POST"]),
-            Route("/v1/metrics", _discarded(discard, "metrics"), methods=["POST"]),
-            Route("/v1/logs", _discarded(discard, "logs"), methods=["POST"]),
+            Route("/v1/traces", _Traces(ingest, door, threads, room).post, methods=["POST"]),
+            Route("/v1/metrics", _discarded(discard, "metrics", door), methods=["POST"]),
+            Route("/v1/logs", _discarded(discard, "logs", door), methods=["POST"]),
             Route("/livez", _live, methods=["GET"]),
-            Route("/readyz", _ready(health, threads, room), methods=["GET"]),
-            Route("/health", _ready(health, threads, room), methods=["GET"]),
-        ]
+            Route("/readyz", ready, methods=["GET"]),
+            Route("/health", ready, methods=["GET"]),
+            *told,
+        ],
+        middleware=[Middleware(Head)],
     )
 
 
-class _Busy(Exception):
-    """There is no room for another body now."""
+class _Traces:
+    """The endpoint for traces."""
 
+    def __init__(self, ingest: Ingest, door: Door, threads: anyio.CapacityLimiter, room: Room) -> None:
+        self._ingest = ingest
+        self._door = door
+        self._threads = threads
+        self._room = room
 
-class _Room:
-    """Bytes of bodies that are in memory.  Used by the event loop alone, so nothing is locked."""
-
-    def __init__(self, most: int) -> None:
-        self.left = most
-
-    @contextmanager
-    def body(self) -> Iterator[Callable[[int], bool]]:
-        """Gives what takes room, if there is that much; all of it is given back at the end."""
-        taken = 0
-
-        def take(size: int) -> bool:
-            nonlocal taken
-            if size > self.left:
-                return False
-            self.left -= size
-            taken += size
-            return True
-
-        try:
-            yield take
-        finally:
-            self.left += taken
-
-
-def _traces(ingest: Ingest, threads: anyio.CapacityLimiter, room: _Room) -> Endpoint:
-    async def traces(request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
+        """Let in, read, hand over to a thread, answer."""
         encoding = _encoding(request)
+        try:
+            visitor = _enter(self._door, request)
+        except TurnedAway as turned:
+            return _answer(turned.outcome, encoding or "json")
         if encoding is None:
             told = "Content-Type must be application/x-protobuf or application/json"
-            return await _refuse(request, Outcome(Status.UNSUPPORTED, told), "json")
+            await drain(request)
+            return self._turn_away(request, Outcome(Status.UNSUPPORTED, told), "json")
         try:
-            with room.body() as take:
-                body = await _read(request, ingest.limit_of(encoding), take)
-                if threads.available_tokens <= 0:
-                    raise _Busy
-                work = partial(_accept, ingest, body, request.headers.get("content-encoding", ""), encoding)
-                return _answer(await anyio.to_thread.run_sync(work, limiter=threads), encoding)
-        except _Busy:
-            return _answer(
-                Outcome(Status.UNAVAILABLE, "too many requests are being worked on", retry_after=1.0), encoding
-            )
+            with self._room.body() as take:
+                body = await read(request, self._ingest.limit_of(encoding), take)
+                if self._threads.available_tokens <= 0:
+                    raise Busy
+                compression = request.headers.get("content-encoding", "")
+                work = partial(self._accept, body, compression, encoding, visitor)
+                return _answer(await anyio.to_thread.run_sync(work, limiter=self._threads), encoding)
+        except Busy:
+            busy = Outcome(Status.UNAVAILABLE, "too many requests are being worked on", retry_after=1.0)
+            return self._turn_away(request, busy, encoding)
         except TooLarge:
-            return _answer(ingest.too_large(encoding), encoding)
+            return self._turn_away(request, self._ingest.too_large(encoding), encoding)
         except TimeoutError:
-            return _cut_off(encoding)
+            slow = Outcome(
+                Status.UNAVAILABLE, f"the body did not arrive within {http_body.READ_WITHIN:g} s", retry_after=1.0
+            )
+            answer = self._turn_away(request, slow, encoding)
+            answer.headers["Connection"] = "close"  # the rest of the body may come yet, and is no request
+            return answer
         except ClientDisconnect:
-            return _answer(Outcome(Status.UNDECODABLE, "the connection closed before the body was complete"), encoding)
+            gone = Outcome(Status.UNDECODABLE, "the connection closed before the body was complete")
+            return self._turn_away(request, gone, encoding)
 
-    return traces
+    def _turn_away(self, request: Request, outcome: Outcome, encoding: Encoding) -> Response:
+        return _answer(self._door.turned_away(_via(request), outcome), encoding)
 
-
-def _accept(ingest: Ingest, body: bytes, compression: str, encoding: Encoding) -> Outcome:
-    try:
-        plain = decompress(body, compression, ingest.limit_of(encoding))
-    except TooLarge:
-        return ingest.too_large(encoding)
-    except UnknownEncoding as error:
-        return Outcome(Status.UNSUPPORTED, str(error))
-    except ValueError as error:
-        return Outcome(Status.UNDECODABLE, str(error))
-    return ingest.accept(plain, encoding)
-
-
-async def _read(request: Request, limit: int, take: Callable[[int], bool]) -> bytes:
-    """The body as sent, at most `limit` bytes in memory and no more than `take` gives room for.
-
-    Raises TooLarge, _Busy, or TimeoutError if it takes too long.
-
-    What is too much is read to its end all the same, unless it has none in sight: a sender that is still writing
-    when the connection closes never sees the answer, takes it for a broken line, and sends the same again.
-    """
-    body = bytearray()
-    received, room = 0, True
-    with anyio.fail_after(_READ_WITHIN):
-        async for piece in request.stream():
-            received += len(piece)
-            room = room and (received > limit or take(len(piece)))
-            if received <= limit and room:
-                body += piece
-            elif received > _PATIENCE * max(limit, DEFAULT_LIMIT):
-                break
-    if received > limit:
-        raise TooLarge
-    if not room:
-        raise _Busy
-    return bytes(body)
+    def _accept(self, body: bytes, compression: str, encoding: Encoding, visitor: Visitor) -> Outcome:
+        try:
+            plain = decompress(body, compression, self._ingest.limit_of(encoding))
+        except TooLarge:
+            return self._door.turned_away(_TRACES, self._ingest.too_large(encoding))
+        except UnknownEncoding as error:
+            return self._door.turned_away(_TRACES, Outcome(Status.UNSUPPORTED, str(error)))
+        except ValueError as error:
+            return self._door.turned_away(_TRACES, Outcome(Status.UNDECODABLE, str(error)))
+        return self._door.told(_TRACES, self._ingest.accept(plain, encoding, visitor.sender, visitor.bucket))
 
 
-async def _refuse(request: Request, outcome: Outcome, encoding: Encoding) -> Response:
-    """Answer without keeping the body."""
-    with suppress(TooLarge, ClientDisconnect, TimeoutError):
-        await _read(request, 0, bool)
-    return _answer(outcome, encoding)
+def _enter(door: Door, request: Request, *, with_spans: bool = True) -> Visitor:
+    headers = request.headers
+    return door.enter(
+        _via(request),
+        headers.get("authorization"),
+        headers.get("x-api-key"),
+        from_page="origin" in headers,
+        with_spans=with_spans,
+    )
 
 
-def _cut_off(encoding: Encoding) -> Response:
-    slow = Outcome(Status.UNAVAILABLE, f"the body did not arrive within {_READ_WITHIN:g} s", retry_after=1.0)
-    answer = _answer(slow, encoding)
-    answer.headers["Connection"] = "close"  # the rest of the body may come yet, and is no request
-    return answer
+def _via(request: Request) -> str:
+    return f"HTTP {request.scope['path']}"
 
 
 def _encoding(request: Request) -> Encoding | None:
@@ -178,16 +168,27 @@ def _encoding(request: Request) -> Encoding | None:
 def _answer(outcome: Outcome, encoding: Encoding) -> Response:
     message: Message = answers.response(outcome) if outcome.status is Status.STORED else answers.failure(outcome)
     body = MessageToJson(message, indent=None).encode() if encoding == "json" else message.SerializeToString()
-    headers = {"Retry-After": str(max(1, round(outcome.retry_after)))} if outcome.retry_after else None
-    return Response(body, _HTTP_CODES[outcome.status], headers, _MEDIA_TYPES[encoding])
+    return Response(body, _HTTP_CODES[outcome.status], _headers(outcome), _MEDIA_TYPES[encoding])
 
 
-def _discarded(discard: Discard, kind: str) -> Endpoint:
+def _headers(outcome: Outcome) -> dict[str, str]:
+    headers = outcome.standing.headers() if outcome.standing else {}
+    if outcome.retry_after:
+        headers["Retry-After"] = str(max(1, math.ceil(outcome.retry_after)))
+    if outcome.status is Status.UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = _CHALLENGE
+    return headers
+
+
+def _discarded(discard: Discard, kind: str, door: Door) -> Endpoint:
     async def discarded(request: Request) -> Response:
-        with suppress(TooLarge, TimeoutError):
-            await _read(request, 0, bool)
-        discard.note(kind)
         encoding = _encoding(request) or "protobuf"
+        try:
+            _enter(door, request, with_spans=False)
+        except TurnedAway as turned:
+            return _answer(turned.outcome, encoding)
+        await drain(request)
+        discard.note(kind)
         return Response(b"{}" if encoding == "json" else b"", 200, media_type=_MEDIA_TYPES[encoding])
 
     return discarded
@@ -198,14 +199,29 @@ async def _live(request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-def _ready(health: Callable[[], Health], threads: anyio.CapacityLimiter, room: _Room) -> Endpoint:
+def _ready(health: Callable[[], Health], threads: anyio.CapacityLimiter, room: Room, gate: Gate) -> Endpoint:
     async def ready(request: Request) -> Response:
-        del request
-        found = Health([f"the store did not answer within {_HEALTH_WITHIN:g} s"])
+        found = Health({"health": Check(False, f"no answer within {_HEALTH_WITHIN:g} s")}, frozenset({"health"}))
         with anyio.move_on_after(_HEALTH_WITHIN):
             found = await anyio.to_thread.run_sync(health, abandon_on_cancel=True)
         if threads.available_tokens <= 0 or room.left <= 0:
-            found.reasons.append("as many requests as can be are being worked on: senders are told to come back")
-        return JSONResponse(found.as_json(), 200 if found.ready else 503)
+            full = Check(False, "as many as can be are being worked on: senders are told to come back")
+            found = found.with_check("requests", full)
+        return JSONResponse(found.as_json(brief=not _may_look(gate, request)), 200 if found.ready else 503)
 
     return ready
+
+
+def _metrics(metrics: Callable[[], tuple[bytes, str]], gate: Gate) -> Endpoint:
+    async def told(request: Request) -> Response:
+        if not _may_look(gate, request):
+            remedy = "an API key that may read is needed: otel-llm-cost keys create --project NAME --read\n"
+            return PlainTextResponse(remedy, 401, {"WWW-Authenticate": _CHALLENGE})
+        body, kind = await anyio.to_thread.run_sync(metrics)
+        return Response(body, headers={"content-type": kind})
+
+    return told
+
+
+def _may_look(gate: Gate, request: Request) -> bool:
+    return gate.may_look(credential(request.headers.get("authorization"), request.headers.get("x-api-key")))

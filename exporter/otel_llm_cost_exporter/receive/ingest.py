@@ -1,7 +1,8 @@
 """One export request in, one outcome out.  Both transports and the in-process exporter go through here.
 
 What a request may become in memory is bounded before it is made: by its bytes, by what `wire` counts in them, and by
-how many large ones are worked on at once.  Once decoded a request is let go; only its calls wait to be stored.
+how many large ones are worked on at once.  A request is parsed whole before it is handed on, so that what is
+acknowledged is known to parse; what is handed on is its bytes.
 """
 
 from __future__ import annotations
@@ -9,21 +10,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Literal
+from dataclasses import replace
+from typing import Final, Literal
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_llm_cost_exporter.decode import MOST_SPANS, Decoded, decode
-from otel_llm_cost_exporter.pipeline import Sink
+from otel_llm_cost_exporter import logs
+from otel_llm_cost_exporter.access.rates import Bucket
+from otel_llm_cost_exporter.decode import MOST_SPANS, has_ids
+from otel_llm_cost_exporter.entry import ANONYMOUS, Entry, Overloaded, Sender, Sink
 from otel_llm_cost_exporter.store import StoreError
-from otel_llm_cost_exporter.writer import Overloaded
 
 from . import otlp_json, wire
+from .counters import IngestCounters
+from .outcome import Outcome, Status, limited
+
+__all__ = ["DEFAULT_LIMIT", "Encoding", "Ingest", "Outcome", "Status"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,29 +39,7 @@ JSON_LIMIT = 8 * 1024 * 1024
 """Bytes of one request in JSON, where three bytes can become seventy before anything can be counted."""
 _LARGE = 4 * 1024 * 1024
 _LARGE_AT_ONCE = 2
-_SMALLER = "let the exporter send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE)"
-
-
-class Status(Enum):
-    """What became of a request."""
-
-    STORED = auto()
-    UNDECODABLE = auto()
-    UNSUPPORTED = auto()
-    TOO_LARGE = auto()
-    UNAVAILABLE = auto()
-    """Nothing is wrong with the request: send it again later."""
-    FAULT = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What to answer.  `rejected` spans of a stored request are bad for good, and `message` says why."""
-
-    status: Status
-    message: str = ""
-    rejected: int = 0
-    retry_after: float = 0.0
+_SMALLER: Final = "let the exporter send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE)"
 
 
 class _TooMany(Exception):
@@ -64,9 +47,9 @@ class _TooMany(Exception):
 
 
 class Ingest:
-    """Decode, hand on, and turn everything that can happen into an outcome.
+    """Parse, count, hand on, and turn everything that can happen into an outcome.
 
-    `hosts`: who is behind a host that nobody knows, as `otel_llm_cost.hosts.named` reads it.
+    `limit`: bytes of one request; `counters`: where every request that comes this far is counted.
     """
 
     def __init__(
@@ -75,36 +58,48 @@ class Ingest:
         *,
         limit: int = DEFAULT_LIMIT,
         now_ns: Callable[[], int] = time.time_ns,
-        hosts: Mapping[str, str] | None = None,
+        counters: IngestCounters | None = None,
     ) -> None:
         self.limit = limit
-        self._hosts = hosts or {}
+        self.counters = counters or IngestCounters()
         self._sink = sink
         self._now_ns = now_ns
         self._room = threading.BoundedSemaphore(_LARGE_AT_ONCE)
 
-    def accept(self, body: bytes, encoding: Encoding) -> Outcome:
-        """Take an uncompressed body.  Returns when its calls are stored, or with the reason why they are not."""
+    def accept(
+        self, body: bytes, encoding: Encoding, sender: Sender = ANONYMOUS, bucket: Bucket | None = None
+    ) -> Outcome:
+        """Take an uncompressed body.  Returns when it is safe where the sink put it, or with the reason why not.
+
+        `bucket`: the rate limit of its sender.
+        """
         if len(body) > self.limit_of(encoding):
-            return self.too_large(encoding)
+            return self._counted(self.too_large(encoding))
         try:
             with self._admitted(len(body)):
-                decoded = decode(_parse(body, encoding), self._now_ns(), self._hosts)
+                request = _parse(body, encoding)
+                spans, rejected = _spans(request), _without_ids(request)
+                if encoding == "json":
+                    body = request.SerializeToString()
+                del request
         except _TooMany:
-            return Outcome(Status.TOO_LARGE, f"the request holds more than {MOST_SPANS:,} spans: {_SMALLER}")
+            many = f"the request holds more than {MOST_SPANS:,} spans: {_SMALLER}"
+            return self._counted(Outcome(Status.TOO_LARGE, many))
         except (ValueError, DecodeError) as error:
-            return Outcome(Status.UNDECODABLE, f"the body is no OTLP trace export in {encoding}: {error}")
+            told = f"the body is no OTLP trace export in {encoding}: {error}"
+            return self._counted(Outcome(Status.UNDECODABLE, told))
         except Exception as error:  # noqa: BLE001  # the guard of this boundary, as below
-            return _fault(error)
-        return self._hand_on(decoded)
+            return self._counted(_fault(error))
+        return self._within_its_rate(Entry(body, self._now_ns(), spans - rejected, sender), rejected, bucket)
 
-    def accept_request(self, request: ExportTraceServiceRequest) -> Outcome:
+    def accept_request(self, request: ExportTraceServiceRequest, sender: Sender = ANONYMOUS) -> Outcome:
         """Take a request that is parsed already."""
         try:
-            decoded = decode(request, self._now_ns(), self._hosts)
+            rejected = _without_ids(request)
+            entry = Entry(request.SerializeToString(), self._now_ns(), _spans(request) - rejected, sender)
         except Exception as error:  # noqa: BLE001  # the guard of this boundary, as below
-            return _fault(error)
-        return self._hand_on(decoded)
+            return self._counted(_fault(error))
+        return self._within_its_rate(entry, rejected, None)
 
     def limit_of(self, encoding: Encoding) -> int:
         """Bytes of one request in an encoding, after decompression."""
@@ -127,20 +122,37 @@ class Ingest:
         with self._room:
             yield
 
-    def _hand_on(self, decoded: Decoded) -> Outcome:
+    def _within_its_rate(self, entry: Entry, rejected: int, bucket: Bucket | None) -> Outcome:
+        """Hand on what the sender's limit admits; what is not taken for our own reasons does not count against it."""
+        spans = entry.spans + rejected
+        if bucket is None:
+            return self._counted(self._hand_on(entry, rejected), spans)
+        standing = bucket.take(spans)
+        if not standing.admitted:
+            return self._counted(limited(standing))
+        outcome = self._hand_on(entry, rejected)
+        if outcome.status is not Status.STORED:
+            bucket.give_back(spans)
+        return self._counted(replace(outcome, standing=bucket.look()), spans)
+
+    def _hand_on(self, entry: Entry, rejected: int) -> Outcome:
         try:
-            refused = self._sink.write(decoded.calls) if decoded.calls else 0
+            refused = self._sink.take(entry) if entry.spans else 0
         except Overloaded as error:
             return Outcome(Status.UNAVAILABLE, str(error), retry_after=error.retry_after)
         except StoreError as error:
             return Outcome(Status.UNAVAILABLE, str(error), retry_after=5.0)
         except Exception as error:  # noqa: BLE001  # the one guard of this boundary: a fault of ours is an answer too
             return _fault(error)
-        return Outcome(Status.STORED, _why_rejected(decoded.rejected, refused), decoded.rejected + refused)
+        return Outcome(Status.STORED, _why_rejected(rejected, refused), rejected + refused)
+
+    def _counted(self, outcome: Outcome, spans: int = 0) -> Outcome:
+        self.counters.note(outcome, spans - outcome.rejected if outcome.status is Status.STORED else 0)
+        return outcome
 
 
 def _fault(error: Exception) -> Outcome:
-    _log.error("an export was lost to a fault in otel-llm-cost", exc_info=error)
+    _log.error("an export was lost to a fault in otel-llm-cost: %s", logs.where(error))
     return Outcome(Status.FAULT, f"internal error ({type(error).__name__})")
 
 
@@ -159,6 +171,15 @@ def _parse(body: bytes, encoding: Encoding) -> ExportTraceServiceRequest:
 
 def _spans(request: ExportTraceServiceRequest) -> int:
     return sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+
+
+def _without_ids(request: ExportTraceServiceRequest) -> int:
+    return sum(
+        not has_ids(span)
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    )
 
 
 def _why_rejected(without_ids: int, refused: int) -> str:

@@ -28,8 +28,13 @@ from uuid import UUID, uuid4
 
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost_exporter.reread import SELECT
+from otel_llm_cost_exporter.rollups import Drift, NotNow, steady
+from otel_llm_cost_exporter.rollups.under_way import Queries, refuse_beside_others
+from otel_llm_cost_exporter.rollups.under_way import runs as history
 
 from .corrections import MONEY, Correction, corrections, pico, to_columns
+
+__all__ = ["NotNow", "Outcome", "Plan", "Rewrites", "Selection", "carry_out", "history", "plan", "sql", "take_up"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,14 +42,7 @@ _PART: Final = 20_000
 """Corrections of one insert."""
 _CHUNK: Final = 200_000
 """Corrections of one mutation: the engine holds them in memory, about 700 bytes each."""
-_LOOKS: Final = 3
 _OLD_MONEY: Final = tuple(f"old_{name}" for name in MONEY)
-
-
-class Queries(Protocol):
-    """What is needed of a store to look."""
-
-    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]: ...
 
 
 class Rewrites(Queries, Protocol):
@@ -85,11 +83,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run did, and the hours in which rows and rollup do not agree: none, or something else is wrong."""
+    """What a run did, and the days of it on which rows and rollups do not agree: none, or something else is wrong."""
 
     run: UUID
     corrected: int
-    drift: list[dict[str, Any]]
+    drift: list[Drift]
 
 
 def plan(store: Rewrites, book: PriceBook, selection: Selection) -> Plan:
@@ -114,10 +112,6 @@ def plan(store: Rewrites, book: PriceBook, selection: Selection) -> Plan:
     )
 
 
-class NotNow(Exception):
-    """A run cannot be carried out as things are; the text says why and what to do."""
-
-
 def carry_out(store: Rewrites, planned: Plan) -> Outcome:
     """Do what was planned.  Raises NotNow where calls are not what they were or another correction is under way."""
     refuse_beside_others(store)
@@ -126,19 +120,6 @@ def carry_out(store: Rewrites, planned: Plan) -> Outcome:
         raise NotNow(f"{changed:,} of the calls were changed since the plan was made.  Run it again.")
     _note(store, planned.run, "begun", planned.selection, planned.price_version, planned.corrections)
     return _finish(store, planned.run, planned.selection, planned.price_version)
-
-
-def refuse_beside_others(store: Rewrites) -> None:
-    """Raises NotNow while another correction has begun and is not done: two at once would count a difference twice."""
-    refuse_beside_runs(store)
-    if store.query(sql("half_settled"))[0]["calls"]:
-        raise NotNow("A `settle` has broken off or is running.  Let it end, or finish it: otel-llm-cost settle")
-
-
-def refuse_beside_runs(store: Queries) -> None:
-    """Raises NotNow while a reprice has begun and is not done."""
-    if any(not row["done"] for row in history(store)):
-        raise NotNow("A `reprice` has broken off or is running.  Let it end, or finish it: otel-llm-cost reprice …")
 
 
 def take_up(store: Rewrites) -> list[Outcome]:
@@ -157,11 +138,6 @@ def take_up(store: Rewrites) -> list[Outcome]:
     ]
 
 
-def history(store: Queries) -> list[dict[str, Any]]:
-    """The runs that were carried out, the newest first."""
-    return store.query(sql("runs"))
-
-
 def _finish(store: Rewrites, run: UUID, selection: Selection, price_version: str) -> Outcome:
     corrected, before = 0, store.query(sql("stored"), {"run": run})[0]["corrections"]
     for part in _parts(row for rows in store.stream(sql("plan"), {"run": run}) for row in rows):
@@ -174,22 +150,8 @@ def _finish(store: Rewrites, run: UUID, selection: Selection, price_version: str
         _set_figures(store, run, chunk)
     store.command("DROP DICTIONARY IF EXISTS reprice_corrections")
     _note(store, run, "done", selection, price_version, corrected)
-    return Outcome(run=run, corrected=corrected, drift=drift(store, selection.since, selection.until))
-
-
-def drift(store: Queries, since: datetime, until: datetime) -> list[dict[str, Any]]:
-    """The hours in which the rows do not add up to the rollup, with both sums.
-
-    Calls that arrive between the two looks differ, too: only what stays the same over several is told.
-    """
-    period = {"since": since, "until": until}
-    found = store.query(sql("drift"), period)
-    for _ in range(_LOOKS - 1):
-        if found:
-            again = store.query(sql("drift"), period)
-            same = {(row["hour"], row["raw"] - row["rollup"]) for row in again}
-            found = [row for row in found if (row["hour"], row["raw"] - row["rollup"]) in same]
-    return found
+    days = [row["day"] for row in store.query(sql("days"), {"run": run})]
+    return Outcome(run=run, corrected=corrected, drift=steady(store, days))
 
 
 def _set_figures(store: Rewrites, run: UUID, chunk: Mapping[str, Any]) -> None:

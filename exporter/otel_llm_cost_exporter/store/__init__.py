@@ -11,17 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from .columns import scaled
+from .cluster import dictionaries_everywhere, everywhere
+from .columns import block, scaled
 from .connect import Handles, Target, connect, disconnect, explain, local_source, parse
-from .errors import StoreError, StoreHeld
+from .errors import StoreAway, StoreError, StoreHeld
+from .holder import announce
 from .migrations import APPLIED, TABLE, Applied, apply, packaged, pending
+from .raw import Raw
 
-__all__ = ["MigrationState", "Store", "StoreError", "StoreHeld"]
+__all__ = ["MigrationState", "Store", "StoreAway", "StoreError", "StoreHeld", "embedded_path"]
 
 # One batch may span many months, a partition each; deduplication must reach the rollups too.
 _INSERT_SETTINGS = {
@@ -41,6 +45,11 @@ class MigrationState(NamedTuple):
     name: str
     applied_at: datetime | None
     checksum_ok: bool
+
+
+def embedded_path(dsn: str) -> Path | None:
+    """Where an embedded store is; None for one in memory or a server.  StoreError if the address cannot be read."""
+    return parse(dsn).path
 
 
 class Store:
@@ -68,17 +77,26 @@ class Store:
                 raise
         return store
 
+    def another(self) -> Self:
+        """The same database by handles of their own: what takes long there keeps nobody waiting here."""
+        return type(self)(self._target, connect(self._target, create=False))
+
     @property
     def address(self) -> str:
         """The data source name without its password."""
         return self._target.shown
 
+    @property
+    def embedded(self) -> bool:
+        """Whether the engine is in this process."""
+        return self._target.embedded
+
     def migrate(self) -> list[str]:
         """Apply what is pending and return the names; StoreError if database and files contradict each other."""
-        self._command(TABLE, {})
+        self._command(everywhere(TABLE, self._target.cluster), {})
         left = pending(packaged(), self._applied())
         for migration in left:
-            apply(migration, self._command)
+            apply(migration, self._command, self._target.cluster)
         return [migration.name for migration in left]
 
     def migrations(self) -> list[MigrationState]:
@@ -99,16 +117,24 @@ class Store:
         Decimal columns take integers of the column's own unit, DateTime64 columns integers of theirs.  The same
         token with the same rows again changes nothing.  StoreError says by `rows_at_fault` if a retry is of no use.
         """
+        self.insert_block(table, tuple(columns), self.encode(table, columns), token)
+
+    def encode(self, table: str, columns: Mapping[str, Sequence[Any]]) -> bytes:
+        """Rows given as columns, as for `insert`, as one block of ClickHouse's Native format.
+
+        Nothing is stored.  StoreError with `rows_at_fault` where a value does not fit its column.
+        """
         types = self._column_types(table)
         try:
-            self._handles.write.insert(
-                table,
-                list(columns.values()),
-                column_names=list(columns),
-                column_types=[types[name] for name in columns],
-                column_oriented=True,
-                settings=_INSERT_SETTINGS | {"insert_deduplication_token": token},
-            )
+            return block({name: types[name] for name in columns}, list(columns.values()))
+        except _DRIVER_FAULTS as error:
+            raise explain(self._target, f"an insert into {table}", error, rows_at_fault=True) from error
+
+    def insert_block(self, table: str, names: Sequence[str], block: bytes, token: str) -> None:
+        """Store a block that `encode` made of these columns, today or before a restart; else as `insert`."""
+        settings = _INSERT_SETTINGS | {"insert_deduplication_token": token}
+        try:
+            self._handles.write.raw_insert(table, list(names), block, settings=settings, fmt="Native")
         except _DRIVER_FAULTS as error:
             raise explain(self._target, f"an insert into {table}", error) from error
 
@@ -139,7 +165,16 @@ class Store:
 
         `/* credentials */` in it becomes what a dictionary's SOURCE(CLICKHOUSE(…)) needs to read this very database.
         """
-        self._command(sql, parameters or {}, "a statement")
+        self._command(dictionaries_everywhere(sql, self._target.cluster), parameters or {}, "a statement")
+
+    def raw(self) -> Raw:
+        """The embedded engine itself, for statements of others: read-only, and beside what this store does."""
+        return Raw(self._target)
+
+    def announce(self, query: str, *, key: bool) -> None:
+        """Say where this process answers queries, for others that find the path held; `key`: whether it wants one."""
+        if self._target.path is not None:
+            announce(self._target.path, query, key=key)
 
     def ping(self) -> None:
         """Run a query on the calls table; StoreError if the store does not answer or has no such table."""

@@ -1,4 +1,4 @@
-"""Exact money without the cost of Decimal objects.
+"""Rows as blocks of ClickHouse's Native format, and exact money in them without the cost of Decimal objects.
 
 The driver writes a Decimal column from Decimal objects by way of text, about 1 µs a value.  Our money is integers
 of the column's own unit already (a Decimal(18, 12) of dollars is an integer of pico-dollars), so such a column is
@@ -8,12 +8,13 @@ written straight from integers.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.datatypes.numeric import Decimal
 from clickhouse_connect.driver.insert import InsertContext
+from clickhouse_connect.driver.transform import NativeTransform
 
 _WIDTHS = {4: "i", 8: "q"}
 
@@ -31,3 +32,18 @@ def scaled(column_type: ClickHouseType) -> ClickHouseType:
     if not isinstance(column_type, Decimal) or column_type.byte_size not in _WIDTHS:
         return column_type
     return ScaledDecimal(column_type.type_def, column_type.prec, column_type.byte_size * 8, column_type.scale)
+
+
+def block(types: Mapping[str, ClickHouseType], columns: Sequence[Sequence[Any]]) -> bytes:
+    """The columns as one Native block, so that an insert of it is one insert whatever its size.
+
+    Raises what the driver raises of a value that does not fit its column.
+    """
+    context = InsertContext(
+        "t", list(types), list(types.values()), columns, column_oriented=True, block_size=max(1, len(columns[0]))
+    )
+    failures: list[Exception] = []
+    pieces = b"".join(NativeTransform.build_insert(context, failures.append))
+    if failures:
+        raise failures[0]
+    return pieces[pieces.index(b"\n") + 1 :]  # the driver begins with the statement

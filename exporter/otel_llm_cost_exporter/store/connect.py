@@ -18,7 +18,8 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
-from .errors import StoreError
+from .cluster import quoted
+from .errors import StoreAway, StoreError
 from .holder import hold, release
 
 # a line without content, before the error that says it all
@@ -44,6 +45,8 @@ class Target:
     user: str = ""
     password: str = field(default="", repr=False)
     engine: Mapping[str, str] = field(default_factory=dict)
+    cluster: str = ""
+    """The cluster that tables are made on; empty: one server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Handles:
 def parse(dsn: str) -> Target:
     """`chdb:///abs`, `chdb:///./relative`, `chdb://memory` or `clickhouse[s]://user:password@host:port/database`.
 
-    What follows a `?` are options: of the engine for chdb (max_server_memory_usage=…), of the driver for a server.
+    What follows a `?` are options: of the engine for chdb (max_server_memory_usage=…), of the driver for a server, and
+    there `cluster=…`, the cluster that tables are made on.
 
     A malformed address may have a piece of the password anywhere, so no part of one is ever told.
     """
@@ -66,6 +70,8 @@ def parse(dsn: str) -> Target:
     except ValueError:
         raise StoreError(f"the store address cannot be read. {_ENCODE} {_FORMS}") from None
     if parts.scheme == "chdb":
+        if any(name == "cluster" for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+            raise StoreError(f"the embedded engine is no cluster: leave cluster=… out, or name a server. {_FORMS}")
         path = _embedded_path(parts.netloc, unquote(parts.path))
         return Target(dsn, embedded=True, path=path, engine=_ENGINE | dict(parse_qsl(parts.query)))
     if parts.scheme not in ("clickhouse", "clickhouses", "http", "https"):
@@ -73,7 +79,8 @@ def parse(dsn: str) -> Target:
     port = _checked_port(parts)
     host = f"{parts.hostname}:{port}" if port else parts.hostname
     secure = parts.scheme in ("clickhouses", "https")
-    query = "&".join(filter(None, (parts.query, "secure=true" if secure else "")))
+    options, cluster = _without_cluster(parts.query)
+    query = "&".join(filter(None, (options, "secure=true" if secure else "")))
     return Target(
         shown=f"{parts.scheme}://{host}{parts.path}",
         embedded=False,
@@ -81,7 +88,17 @@ def parse(dsn: str) -> Target:
         dsn=urlunsplit(("clickhouse", parts.netloc, "", query, "")),
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
+        cluster=cluster,
     )
+
+
+def _without_cluster(query: str) -> tuple[str, str]:
+    """The options that are the driver's, and the name of the cluster."""
+    mine = [option for option in query.split("&") if option.partition("=")[0] == "cluster"]
+    cluster = unquote(mine[-1].partition("=")[2]) if mine else ""
+    if mine:
+        quoted(cluster)
+    return "&".join(option for option in query.split("&") if option not in mine), cluster
 
 
 def local_source(target: Target) -> str:
@@ -180,7 +197,7 @@ def _connect_server(target: Target, create: bool) -> Handles:
     }
     try:
         if create and target.database:
-            _create_database(options, target.database)
+            _create_database(options, target)
         return _pair(options | ({"database": target.database} if target.database else {}))
     except (TypeError, ValueError, AttributeError) as error:  # the driver's, on options; they may be quoted in it
         raise StoreError(
@@ -191,12 +208,13 @@ def _connect_server(target: Target, create: bool) -> Handles:
         raise _server_error(target, error) from error
 
 
-def _create_database(options: dict[str, Any], name: str) -> None:
+def _create_database(options: dict[str, Any], target: Target) -> None:
     """Make the database unless it is there; a user who may not create one may still use one that exists."""
     with clickhouse_connect.get_client(**options) as client:
-        if name not in [row[0] for row in client.query("SELECT name FROM system.databases").result_rows]:
-            quoted = name.replace("\\", "\\\\").replace("`", "\\`")
-            client.command(f"CREATE DATABASE IF NOT EXISTS `{quoted}`")
+        if target.database not in [row[0] for row in client.query("SELECT name FROM system.databases").result_rows]:
+            name = target.database.replace("\\", "\\\\").replace("`", "\\`")
+            where = f" ON CLUSTER {quoted(target.cluster)}" if target.cluster else ""
+            client.command(f"CREATE DATABASE IF NOT EXISTS `{name}`{where}")
 
 
 def _pair(options: dict[str, Any]) -> Handles:
@@ -215,17 +233,17 @@ def _server_error(target: Target, error: Exception) -> StoreError:
     if code == _UNKNOWN_DATABASE:
         return StoreError(f"{target.shown}: there is no such database. Run `otel-llm-cost migrate` to make it.")
     if code is None:
-        return StoreError(
+        return StoreAway(
             f"no ClickHouse answers at {target.shown}: {brief(error)} Check that it runs and that the port is its"
             " HTTP port (8123, or 8443 with clickhouses://)."
         )
     return StoreError(f"{target.shown}: {brief(error)}")
 
 
-def explain(target: Target, doing: str, error: Exception) -> StoreError:
+def explain(target: Target, doing: str, error: Exception, *, rows_at_fault: bool = False) -> StoreError:
     """A failure of the driver on an open store, as ours."""
     code = getattr(error, "code", None)
-    unencodable = isinstance(error, (DataError, ValueError, TypeError, OverflowError, AttributeError))
+    unencodable = rows_at_fault or isinstance(error, (DataError, ValueError, TypeError, OverflowError, AttributeError))
     told = brief(error)
     if target.password:
         told = told.replace(target.password, "…")

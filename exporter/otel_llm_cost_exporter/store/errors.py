@@ -16,4 +16,16 @@ class StoreError(Exception):
 
 
 class StoreHeld(StoreError):
-    """Another process has the embedded database open."""
+    """Another process has the embedded database open.
+
+    `query` is where that process answers queries, None where it does not; `key`, whether it asks for a key.
+    """
+
+    def __init__(self, message: str, *, query: str | None = None, key: bool = False) -> None:
+        super().__init__(message)
+        self.query = query
+        self.key = key
+
+
+class StoreAway(StoreError):
+    """Nobody answers at the address of a server; that may pass."""

@@ -1,8 +1,9 @@
 """Who has an embedded database open.
 
 The embedded engine admits one process per path and refuses the second without a word.  So a process that opens
-a path first locks the file `<path>.holder` beside it and writes there who it is.  The lock belongs to the open
-file: it goes with the process however that dies, and what a dead process wrote is never believed.
+a path first locks the file `<path>.holder` beside it and writes there who it is, and where it answers queries if it
+does.  The lock belongs to the open file: it goes with the process however that dies, and what a dead process wrote is
+never believed.
 """
 
 from __future__ import annotations
@@ -58,6 +59,21 @@ def release(path: Path) -> None:
             os.close(mine.descriptor)
 
 
+def announce(path: Path, query: str, *, key: bool) -> None:
+    """Say where this process answers queries on a path that it holds, and whether it wants a key for that."""
+    with _guard:
+        mine = _held.get(str(path))
+        if mine is not None:
+            _write(mine.descriptor, _myself() | {"query": query, "key": key})
+
+
+def _write(descriptor: int, said: dict[str, object]) -> None:
+    """Over what stands there, and then cut to length: whoever reads meanwhile finds something."""
+    content = json.dumps(said).encode()
+    os.pwrite(descriptor, content, 0)
+    os.ftruncate(descriptor, len(content))
+
+
 def _lock(path: Path) -> int:
     file = path.with_name(path.name + ".holder")
     try:
@@ -70,14 +86,16 @@ def _lock(path: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        who = _describe(os.read(descriptor, 4096))
+        content = os.read(descriptor, 4096)
         os.close(descriptor)
+        query, key = _answers(content)
         raise StoreHeld(
-            f"cannot open {path}: {who} has it open, and the embedded engine admits one process per path."
-            " Stop that process, give another path, or let both use a ClickHouse server (clickhouse://…)."
+            f"cannot open {path}: {_describe(content)} has it open, and the embedded engine admits one process per"
+            " path. Stop that process, give another path, or let both use a ClickHouse server (clickhouse://…).",
+            query=query,
+            key=key,
         ) from error
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, json.dumps(_myself()).encode())
+    _write(descriptor, _myself())
     return descriptor
 
 
@@ -98,3 +116,13 @@ def _describe(content: bytes) -> str:
         return f"process {said['pid']} (`{said['command']}`, since {said['since']})"
     except (ValueError, KeyError, TypeError):
         return "another process"
+
+
+def _answers(content: bytes) -> tuple[str | None, bool]:
+    """Where the holder answers queries, and whether it wants a key."""
+    try:
+        said = json.loads(content)
+        query = said.get("query")
+    except (ValueError, AttributeError):
+        return None, False
+    return (query, bool(said.get("key"))) if isinstance(query, str) else (None, False)

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from .cluster import everywhere
 from .errors import StoreError
 from .statements import split
 
@@ -95,9 +96,9 @@ def pending(known: Sequence[Migration], applied: Mapping[str, Applied]) -> list[
     return left
 
 
-def apply(migration: Migration, command: Command) -> None:
-    """Run every statement of a file, then record it."""
-    for statement in split(migration.sql):
+def apply(migration: Migration, command: Command, cluster: str = "") -> None:
+    """Run every statement of a file, on one server or on each of a cluster, then record it."""
+    for statement in [everywhere(statement, cluster) for statement in split(migration.sql)]:
         command(statement, {})
     command(
         "INSERT INTO schema_migrations (name, checksum) SELECT {name:String}, {checksum:String}",

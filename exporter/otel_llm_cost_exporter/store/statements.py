@@ -7,11 +7,13 @@ semicolons that are neither quoted nor in a comment.
 from __future__ import annotations
 
 import re
+from typing import Final
 
-_TOKEN = re.compile(
-    r"""--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|(?P<heredoc>\$\w*\$).*?(?P=heredoc)|;""",
-    re.DOTALL,
+OPAQUE: Final = (
+    r"""--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|(?P<heredoc>\$\w*\$).*?(?P=heredoc)"""
 )
+"""Comments, strings and quoted names, in which nothing is a word; for a pattern with DOTALL."""
+_TOKEN = re.compile(rf"{OPAQUE}|;", re.DOTALL)
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\s", re.DOTALL)
 
 

@@ -135,7 +135,7 @@ def _version(catalogue: Catalogue, overlays: tuple[Overlay, ...]) -> str:
 def _utc(at: object) -> tuple[date, int | None]:
     """The UTC day of a moment, and its minute of the day where that is known.  What is no date at all is today."""
     if isinstance(at, datetime):
-        moment = at.astimezone(UTC) if at.tzinfo is not None else at
+        moment = at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
         return moment.date(), moment.hour * 60 + moment.minute
     return at if isinstance(at, date) else datetime.now(UTC).date(), None
 

@@ -29,6 +29,7 @@ check: $(SYNC)  ## style, types, who imports whom, generated files
 	$(RUN) lint-imports --no-cache
 	$(RUN) python -m otel_llm_cost_exporter.prices.data --check
 	$(RUN) python -m otel_llm_cost_exporter.sql_road --check
+	$(RUN) python -m otel_llm_cost_exporter.observe --check
 	$(RUN) python -m tests.doors --check
 	$(UV) lock --check --quiet
 

@@ -80,15 +80,16 @@ def body(spans: int) -> bytes:
 
 def _call(number: int) -> Call:
     model = _MODELS[number % len(_MODELS)]
+    embeds = "embedding" in model
     usage = Usage(
         input_tokens=1000 + number % 500,
-        output_tokens=100 + number % 50,
-        cache_read_input_tokens=800,
-        reasoning_output_tokens=40,
+        output_tokens=None if embeds else 100 + number % 50,
+        cache_read_input_tokens=None if embeds else 800,
+        reasoning_output_tokens=None if embeds else 40,
     )
     return Call(
         request=Request(
-            operation="chat",
+            operation="embeddings" if embeds else "chat",
             provider="openai",
             model=model,
             server_address="api.openai.com",
@@ -99,7 +100,7 @@ def _call(number: int) -> Call:
         response=Response(
             id="chatcmpl-",
             model=model,
-            finish_reasons=((0, "stop"),),
+            finish_reasons=None if embeds else ((0, "stop"),),
             service_tier="default",
             system_fingerprint="fp_1",
             usage=usage,

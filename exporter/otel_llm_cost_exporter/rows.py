@@ -74,6 +74,8 @@ class Column(NamedTuple):
 
 def _each(written: Callable[[Any], Any], values: list[Any]) -> list[Any]:
     """Every value as it is written; values that are the same may share what is written of them."""
+    if values.count(values[0]) == len(values):
+        return [written(values[0])] * len(values)
     distinct = set(values)
     if 2 * len(distinct) > len(values):
         return list(map(written, values))
@@ -272,6 +274,6 @@ COLUMNS: Final[dict[str, Column]] = {
 
 
 def to_columns(calls: Sequence[PricedCall]) -> dict[str, list[Any]]:
-    """The calls as columns, in the order of the table."""
+    """The calls (one at least) as columns, in the order of the table."""
     records = {name: list(map(record, calls)) for name, record in _RECORDS.items()}
     return {name: column.whole(records[column.of]) for name, column in COLUMNS.items()}

@@ -14,7 +14,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 
 from otel_llm_cost_exporter.entry import Entry, Overloaded
 from otel_llm_cost_exporter.flush import Flusher
-from otel_llm_cost_exporter.flush import frozen as frozen_file
+from otel_llm_cost_exporter.flush.frozen import Frozen, FrozenFile
 from otel_llm_cost_exporter.journal import Journal
 from otel_llm_cost_exporter.journal.disk import Disk
 from otel_llm_cost_exporter.pipeline import Pipeline
@@ -209,16 +209,16 @@ class _Disk(Disk):
 
 def _troubled_freeze(troubles: Troubles, say: _Told) -> None:
     left = [troubles.freeze_full]
-    whole: Callable[..., None] = frozen_file.replace
+    whole = FrozenFile.write
 
-    def full(*arguments: Any) -> None:
+    def full(file: FrozenFile, batch: Frozen) -> None:
         if left[0]:
             left[0] -= 1
             say("met", "freeze_full")
             raise OSError(errno.ENOSPC, "No space left on device")
-        whole(*arguments)
+        whole(file, batch)
 
-    frozen_file.replace = full  # type: ignore[attr-defined, unused-ignore]
+    FrozenFile.write = full  # type: ignore[assignment, method-assign]
 
 
 def _send(journal: Journal, bodies: Mapping[int, tuple[bytes, int]], sends: Sequence[int], say: _Told) -> None:

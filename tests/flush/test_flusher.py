@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from otel_llm_cost_exporter.store import Store, StoreError
 from tests.exporter.otlp import chat, request, span
 
 BOOK = load_book()
-NO_PRICES = PriceBook(Catalogue("none", "none", {}))
+NO_PRICES = PriceBook(Catalogue("none", date(2026, 1, 1), {}))
 
 
 class Troubled:

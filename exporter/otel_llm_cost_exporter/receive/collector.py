@@ -44,10 +44,12 @@ _log = logging.getLogger(__name__)
 
 _DAY_NS: Final = 86_400 * 10**9
 _FIRST_DAY: Final = date(1970, 1, 1)
-_GRACE: Final = 4
-"""Seconds for requests at work when stopping: with what waits to be stored, less than the 10 s Docker gives."""
+_GRACE: Final = 3
+"""Seconds for requests at work when stopping: with all that follows, less than the 10 s Docker gives."""
 _DRAIN: Final = 4.0
 """Seconds for the journal to be stored when stopping; what is left is stored by the next start."""
+_LAST: Final = 1.0
+"""Seconds for what is forwarded, and again for the collector's own metrics."""
 
 
 class NobodyMayWrite(Exception):
@@ -149,10 +151,10 @@ class Collector:
         if self._beside is not None:
             self._beside.close()
         if self.forwarder is not None:
-            self.forwarder.close()
+            self.forwarder.close(_LAST)
         if self.queries is not None:
             self.queries.close()
-        self._observer.close()
+        self._observer.close(_LAST)
         self.journal.close()
         if self.store is not None and self.store is not self._open:
             self.store.close()

@@ -58,7 +58,11 @@ def readings(collector: Collector) -> observe.Readings:
 def _received(collector: Collector, journal: JournalState) -> observe.Received:
     counted = collector.ingested.snapshot()
     return observe.Received(
-        requests=counted.requests, spans=counted.spans, refused=counted.refused, duplicates=journal.duplicates
+        requests=counted.requests,
+        spans=counted.spans,
+        rejected=counted.rejected,
+        refused=counted.refused,
+        duplicates=journal.duplicates,
     )
 
 
@@ -70,6 +74,7 @@ def _journaled(state: JournalState) -> observe.Journal:
         waiting_spans=state.waiting.spans,
         waiting_bytes=state.waiting.bytes,
         capacity_bytes=state.most_bytes,
+        damaged_bytes=state.damaged_bytes,
         lag=0.0 if state.oldest_ns is None else max(0.0, (time.time_ns() - state.oldest_ns) / 1e9),
     )
 
@@ -96,7 +101,10 @@ def _calls(counted: Counters) -> observe.Calls:
 def _rollups(state: State) -> observe.Rollups:
     checked = state.checked_at
     return observe.Rollups(
-        drift=state.drift, checked=(datetime.now(UTC) - checked).total_seconds() if checked else None
+        drift=state.drift,
+        checked=(datetime.now(UTC) - checked).total_seconds() if checked else None,
+        mended=state.mended,
+        copies=state.copies,
     )
 
 

@@ -20,6 +20,8 @@ JOURNAL_VARIABLE: Final = "OTEL_LLM_COST_JOURNAL"
 FORWARD_VARIABLE: Final = "OTEL_LLM_COST_FORWARD"
 """Environment variable with the address that spans go on to with their costs."""
 _JOURNAL: Final = "llm_cost.journal"
+FROZEN: Final = "frozen"
+"""In that folder, the batch that is on its way to the store."""
 
 
 def provider_hosts(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
@@ -15,9 +15,11 @@ SHOP, BLOG, NASTY = "olc_shop", "olc_blog", "olc_nasty"
 ODD_NAME = "it's \\ `odd`"
 # two projects in one granule, so that nothing is left out by the index alone
 FILL = """
-INSERT INTO llm_calls (project, tenant, feature, ts, duration_ns, counted, cost, user_id, tags, finish_reasons, trace_id)
+INSERT INTO llm_calls
+    (project, tenant, feature, ts, duration_ns, counted, cost, user_id, tags, finish_reasons, trace_id)
 SELECT
-    [{shop:String}, 'blog', {odd:String}][number % 3 + 1] AS p, p, concat('feature-of-', p),
+    [{shop:String}, 'blog', {odd:String}][number % 3 + 1] AS p,
+    p, concat('feature-of-', p),
     toDateTime64('2026-05-01 12:00:00', 9, 'UTC') - toIntervalSecond(number), number, true, toDecimal64('0.25', 12),
     concat('user-of-', p), map('team', p), ['stop'], toFixedString(leftPad(toString(number), 16, '0'), 16)
 FROM numbers(300)
@@ -64,7 +66,7 @@ class Asker:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         path: str = "/",
-        **parameters: object,
+        **parameters: Any,
     ) -> Answer:
         asked = ({"query": sql} if sql is not None else {}) | parameters
         given = {"X-ClickHouse-Key": self.key} if self.key else {}
@@ -76,7 +78,7 @@ class Asker:
         finally:
             connection.close()
 
-    def values(self, sql: str, **parameters: object) -> list[str]:
+    def values(self, sql: str, **parameters: Any) -> list[str]:
         """The lines of an answer that has to be one."""
         answer = self(sql, **parameters)
         assert answer.status == 200, answer.text

@@ -30,8 +30,8 @@ def client(endpoint: QueryEndpoint) -> Iterator[Client]:
 
 
 def test_clickhouse_connect_reads_our_columns(client: Client) -> None:
-    row = client.query("SELECT * FROM llm_calls WHERE duration_ns = 0").first_row
-    named = dict(zip(client.query("SELECT * FROM llm_calls LIMIT 1").column_names, row, strict=True))
+    found = client.query("SELECT * FROM llm_calls WHERE duration_ns = 0")
+    named = dict(zip(found.column_names, found.result_rows[0], strict=True))
     assert named["project"] == "shop"
     assert named["cost"] == Decimal("0.25")
     assert named["tags"] == {"team": "shop"}
@@ -88,7 +88,7 @@ def test_a_query_in_the_url_in_the_body_or_in_both(ask: Asker) -> None:
     assert ask(method="POST", body=gzip.compress(b"SELECT 4"), headers={"Content-Encoding": "gzip"}).text == "4\n"
     chunks = (piece for piece in (b"SELECT ", b"5"))
     request = urllib.request.Request(f"http://127.0.0.1:{ask.port}/", chunks, method="POST")  # noqa: S310
-    with urllib.request.urlopen(request) as response:  # noqa: S310
+    with urllib.request.urlopen(request) as response:
         assert response.read() == b"5\n"
 
 
@@ -104,7 +104,7 @@ def test_a_query_in_the_url_in_the_body_or_in_both(ask: Asker) -> None:
         ("SHOW TABLES LIKE 'llm_calls'", {"default_format": "JSONEachRow"}, '{"name":"llm_calls"}\n', "JSONEachRow"),
     ],
 )
-def test_formats(ask: Asker, sql: str, asked: dict[str, str], body: str, named: str) -> None:
+def test_formats(ask: Asker, sql: str, asked: dict[str, Any], body: str, named: str) -> None:
     answer = ask(sql, **asked)
     assert answer.text == body
     assert answer.headers["x-clickhouse-format"] == named
@@ -142,7 +142,7 @@ def _unpacked(packing: str, body: bytes) -> bytes:
 
         return zstandard.ZstdDecompressor().stream_reader(body).read()
     if packing == "lz4":
-        import lz4.frame
+        import lz4.frame  # type: ignore[import-untyped]
 
         unpacked: bytes = lz4.frame.decompress(body)
         return unpacked

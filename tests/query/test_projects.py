@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from otel_llm_cost_exporter.query import QueryEndpoint
@@ -141,7 +143,8 @@ def test_every_table_is_public_or_kept_to_a_project(shop: Asker, ask: Asker) -> 
     "name", ["additional_table_filters", "readonly", "optimize_move_to_prewhere", "query_plan_filter_push_down"]
 )
 def test_the_filter_cannot_be_set_beside_the_statement(shop: Asker, name: str) -> None:
-    answer = shop("SELECT count() FROM llm_calls", **{name: "{}" if name.startswith("add") else "0"})
+    setting: dict[str, Any] = {name: "{}" if name.startswith("add") else "0"}
+    answer = shop("SELECT count() FROM llm_calls", **setting)
     assert answer.code == 164 or answer.text == "100\n"
 
 

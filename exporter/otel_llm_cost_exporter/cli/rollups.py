@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,9 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from otel_llm_cost_exporter.config import FROZEN, journal_folder
+
+from .dead_letters import JournalOption
 from .output import DEFAULT_STORE, CommandError, JsonOption, StoreOption, emit
 from .report import open_existing
 
@@ -50,6 +54,7 @@ def rebuild(
         datetime | None, typer.Option(formats=["%Y-%m"], help="Every day of it.  [default: the days that differ]")
     ] = None,
     stopped: Annotated[bool, typer.Option("--stopped", help="Say that no collector writes to the server now.")] = False,
+    journal: JournalOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make rollups right again from the rows.  A collector does it by itself; here nothing may write meanwhile."""
@@ -62,9 +67,18 @@ def rebuild(
                 "  Stop every collector and add --stopped; or leave it to the collector, which looks after its"
                 " rollups by itself."
             )
+        _refuse_beside_a_batch(journal or journal_folder(store))
         built = {rollup.name: _or_why(lambda rollup=rollup: _rebuild(opened, rollup, month)) for rollup in ROLLUPS}
         sweep(opened, leftovers(opened))
     emit(built, as_json, lambda: "\n".join(f"{name}: {_days(days)}" for name, days in built.items()))
+
+
+def _refuse_beside_a_batch(journal: Path) -> None:
+    """A batch that a collector left half stored would be in the rollup twice once it is taken up."""
+    if (journal / FROZEN).exists():
+        raise CommandError(
+            f"a batch is under way in {journal}: let a collector with this journal finish it, and mend what differs."
+        )
 
 
 def _rebuild(store: Store, rollup: Rollup, month: datetime | None) -> list[date]:

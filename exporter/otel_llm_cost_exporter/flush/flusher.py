@@ -77,11 +77,12 @@ class Flusher:
     def paused(self, within: float = 5.0) -> Iterator[bool]:
         """Nothing is under way between the journal and the store while this is held.
 
-        Gives False where that could not be had within so many seconds: a batch waits for its store.
+        Gives False where that could not be had within so many seconds, for a batch waits for its store, and where the
+        flusher has ended, which may have left one.
         """
         held = self._busy.acquire(timeout=within)
         try:
-            yield held
+            yield held and self.alive
         finally:
             if held:
                 self._busy.release()

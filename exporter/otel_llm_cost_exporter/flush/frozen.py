@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from otel_llm_cost_exporter.commit import Block
+from otel_llm_cost_exporter.config import FROZEN
 from otel_llm_cost_exporter.journal import Position
 from otel_llm_cost_exporter.journal.folder import replace, sync
 
@@ -26,7 +27,6 @@ from .dead_letters import DeadLetter
 _log = logging.getLogger(__name__)
 
 _MAGIC: Final = b"llm-cost frozen 1\n"
-_NAME: Final = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class FrozenFile:
     """The one file in a folder that holds the batch under way."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / _NAME
+        self._path = folder / FROZEN
 
     def write(self, batch: Frozen) -> None:
         """Durable when it returns.  OSError where the disk does not take it."""

@@ -9,14 +9,15 @@ from otel_llm_cost_exporter.access import Reader
 from otel_llm_cost_exporter.store.raw import Raw, Running
 
 from .answer import UNKNOWN_DATABASE, Refusal
-from .guard import Guard, Limits, Statement
+from .guard import Guard, Statement
+from .limits import Limits
 from .native import reframed
 from .request import Question
 from .settings import chosen
 
 
 class Answer(NamedTuple):
-    """An answer that has begun.  `read` gives its next bytes, empty at the end; then `running.fault` says how it ended."""
+    """An answer that has begun.  `read` gives its next bytes, none at the end; `running.fault` says then how it ended."""
 
     running: Running
     form: str

@@ -13,6 +13,8 @@ from .answer import ACCESS_DENIED, AUTHENTICATION_FAILED, Refusal
 from .request import credentials
 
 _NOBODY: Final = ("", "default")
+_FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for", "x-real-ip"})
+"""A proxy on this machine asks for somebody elsewhere."""
 _HOW: Final = "Give an API key that may read, as the password: X-ClickHouse-Key, HTTP Basic, or the parameter password."
 
 
@@ -38,7 +40,7 @@ class Door:
         self._from_here(headers)
         user, password = credentials(url_query, headers)
         if not password and user in _NOBODY:
-            if self.anonymous:
+            if self.anonymous and not _FORWARDED.intersection(headers):
                 return None
             raise Refusal(AUTHENTICATION_FAILED, f"Authentication failed: a key is required. {_HOW}")
         if self._keys is None:

@@ -28,7 +28,7 @@ from otel_llm_cost_exporter.store.raw import EngineFault
 from .answer import BAD_ARGUMENTS, BUSY, TOO_LARGE, Refusal
 from .desk import Answer, Desk
 from .door import Door, Readers
-from .guard import Limits
+from .limits import Limits
 from .reply import Reply
 from .request import question
 
@@ -51,8 +51,8 @@ class PortTaken(Exception):
 class QueryEndpoint:
     """Answers from construction to `close`.  Port 0 takes any free one; `port` and `url` say which.
 
-    `keys` says who may read; `anonymous`, whether who comes without a key may read all projects, which on another address
-    than loopback nobody may.  PortTaken; ValueError where nobody could come in; StoreError for a store on a server.
+    `keys` says who may read; `anonymous`, whether who comes without a key may read all projects, which on any other
+    address than loopback nobody may.  PortTaken; ValueError where nobody could come in; StoreError for a store on a server.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Native blocks as a client of a newer protocol expects them.
 
-The embedded engine writes Native as for a client of revision 0.  Drivers say a revision (`client_protocol_version`) and
-then expect more in each block: a block info before it, one byte a column that says how it is serialized (0: plainly), and
-time zones in the names of DateTime types.  The data themselves are the same bytes; only where each column ends must be
+The embedded engine writes Native as for a client of revision 0.  Drivers say a revision (`client_protocol_version`)
+and then expect more in each block: a block info before it, one byte a column that says how it is serialized (0: plainly),
+and time zones in the names of DateTime types.  The data themselves are the same bytes; only where each column ends must be
 known, which follows from its type.
 
 Layout of types: https://clickhouse.com/docs/native-protocol/columns

@@ -1,4 +1,4 @@
-"""An answer on its way out: bytes as the engine writes them, and how an error before, between and behind them is told."""
+"""An answer on its way out: bytes as the engine writes them, and how an error before or behind them is told."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .desk import Answer
 from .native import Cut
 
 _HOLD: Final = 1 << 16
-"""Bytes that are held back until the next ones come or the end: an answer this small has the status that it deserves."""
+"""Bytes that are held back until more come or the end: so small an answer has the status that it deserves."""
 _TRY_AGAIN: Final = 0.1
 _ID: Final = re.compile(r"[\w.:\-]{1,100}")
 

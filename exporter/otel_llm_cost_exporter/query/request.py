@@ -11,11 +11,11 @@ import binascii
 import re
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesParser
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from .answer import BAD_ARGUMENTS, NOT_SUPPORTED, SYNTAX_ERROR, TOO_LARGE, Refusal
@@ -31,7 +31,7 @@ _OF_TRANSPORT: Final = frozenset(
 # what the engine can pack an answer with, dearest to us first; names of HTTP and of INTO OUTFILE are the same
 _PACKINGS: Final = ("zstd", "lz4", "br", "gzip", "deflate")
 _FORM: Final = re.compile(r"\w{1,100}")
-_DECOMPRESSORS: Final = {
+_DECOMPRESSORS: Final[Mapping[str, Callable[[], Any]]] = {
     "gzip": lambda: zlib.decompressobj(wbits=31),
     "deflate": lambda: zlib.decompressobj(wbits=15),
     "zstd": zstd.ZstdDecompressor,
@@ -57,7 +57,7 @@ class Question:
 
 
 def question(url_query: str, headers: Mapping[str, str], body: bytes, most: int) -> Question:
-    """The question in a request whose body has at most `most` bytes, packed or not.  Refusal of what is not spoken here."""
+    """The question in a request whose body has at most `most` bytes when unpacked; Refusal of what is not spoken here."""
     asked = dict(parse_qsl(url_query, keep_blank_values=True))
     body = _unpacked(body, headers.get("content-encoding", ""), most)
     content_type = headers.get("content-type", "")
@@ -68,7 +68,7 @@ def question(url_query: str, headers: Mapping[str, str], body: bytes, most: int)
         if asked.get(name) == "1":
             raise Refusal(
                 NOT_SUPPORTED,
-                f"compression of native blocks ({name}=1) is not spoken here: use compression of HTTP (gzip, zstd), or none.",
+                f"compression of native blocks ({name}=1) is not spoken here: use that of HTTP (gzip, zstd), or none.",
             )
     try:
         sql = "\n".join(filter(None, (asked.get("query", ""), body.decode())))

@@ -4,8 +4,8 @@ Every statement gets a connection of its own to the engine of this process (a te
 setting outlives it and none waits for an insert or another statement.  What it may do is set first and sealed with
 `readonly = 1`: from then on the engine refuses writes, other settings, and every source that is not a table.
 
-The engine writes an answer itself, in any format and compression, into a pipe (`INTO OUTFILE '/dev/fd/…'`).  A pipe holds
-a megabyte, so nobody's answer is ever in memory as a whole; and the first bytes are there while the rest is computed.
+The engine writes an answer itself, in any format and compression, into a pipe (`INTO OUTFILE '/dev/fd/…'`).  A pipe
+holds a megabyte, so nobody's answer is ever in memory as a whole; and the first bytes are there while the rest is computed.
 
 `readonly` is not the whole wall: it leaves the function `file()`, INTO OUTFILE, KILL and `python()`.  Who lets
 strangers in reads their statements first (`written`, `functions`).
@@ -21,7 +21,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
 from .connect import Target
@@ -119,8 +119,8 @@ class Raw:
     ) -> Running:
         """Begin a statement without FORMAT; its bytes in the format `form` are read from what is given back.
 
-        `settings` are believed; `parameters` come as text with tabs and line ends escaped.  What is no SELECT (`select`)
-        has an answer of a few lines, which is made as a whole: the engine writes that of SHOW into no file.  EngineFault.
+        `settings` are believed; `parameters` come as text with tabs and line ends escaped.  What is no SELECT
+        (`select`) has an answer of a few lines, made as a whole: the engine writes that of SHOW into no file.
         """
         tag = uuid.uuid4().hex
         connection = self._connect()
@@ -155,7 +155,7 @@ class Raw:
             import chdb  # noqa: PLC0415  # an optional dependency, and heavy
         except ImportError as error:
             raise StoreError("the embedded engine is not installed: pip install 'otel-llm-cost[embedded]'") from error
-        return chdb.connect(self._address)
+        return chdb.connect(self._address)  # type: ignore[no-untyped-call]
 
 
 class Running:
@@ -203,7 +203,7 @@ class Running:
                 os.close(self._out)
                 self._connection.close()
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
 """A store to read from: opened, or where another process has it open, asked through that process.
 
-The embedded engine admits one process per path.  A collector that has one open answers queries over HTTP on this machine
-and says where in the file by which it holds the path; so who only reads need not know about any of it.
+The embedded engine admits one process per path.  A collector that has one open answers queries over HTTP on this
+machine and says where in the file by which it holds the path; so who only reads need not know about any of it.
 """
 
 from __future__ import annotations

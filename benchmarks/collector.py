@@ -157,21 +157,20 @@ class _Road:
             told[name] = (time.process_time() - began) / spans * 1e6
             return result
 
-        timed("in all", lambda: self._steps(payload, timed))
+        with paused():
+            timed("in all", lambda: self._steps(payload, timed))
         return told
 
     def _steps(self, payload: bytes, timed: Callable[[str, Callable[[], Any]], Any]) -> None:
         store, book, window = self._store, self._book, self._window
-        with paused():
-            calls = timed("decode", lambda: decode_body(payload, time.time_ns())).calls
-            timed("ask", lambda: kept(store, window.strangers(calls)))
-            judged = timed("judge", lambda: window.judge(calls))
-            priced = timed("price", lambda: [PricedCall(call, price(book, call), why) for call, why in judged.kept])
-            columns = timed("columns", lambda: to_columns(priced))
-            block = timed("encode", lambda: Block(tuple(columns), store.encode(TABLE, columns), len(priced)))
-            timed("insert", lambda: store.insert_block(TABLE, block.names, block.content, block.token))
-            timed("remember", lambda: window.remember(judged.kept))
-            del calls, judged, priced, columns, block
+        calls = timed("decode", lambda: decode_body(payload, time.time_ns())).calls
+        timed("ask", lambda: kept(store, window.strangers(calls)))
+        judged = timed("judge", lambda: window.judge(calls))
+        priced = timed("price", lambda: [PricedCall(call, price(book, call), why) for call, why in judged.kept])
+        columns = timed("columns", lambda: to_columns(priced))
+        block = timed("encode", lambda: Block(tuple(columns), store.encode(TABLE, columns), len(priced)))
+        timed("insert", lambda: store.insert_block(TABLE, block.names, block.content, block.token))
+        timed("remember", lambda: window.remember(judged.kept))
 
 
 def million() -> dict[str, float]:

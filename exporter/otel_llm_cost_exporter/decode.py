@@ -34,7 +34,7 @@ from otel_llm_cost.record import Call, Error
 
 from .dialects import OURS, SIGNS, TOOK, explain, normalise, tells_by_name
 from .entry import ANONYMOUS, Sender
-from .export_request import ExportRequest, Span, parse, read, read_event, read_placed
+from .export_request import ExportRequest, HasIds, Span, parse, read, read_event, read_placed
 
 MOST_SPANS: Final = 50_000
 """Spans of one request; senders batch 512 unless told otherwise."""
@@ -214,7 +214,7 @@ def _origins(
             yield origin, of_scope.spans
 
 
-def has_ids(span: Span) -> bool:
+def has_ids(span: HasIds) -> bool:
     trace_id, span_id = span.trace_id, span.span_id
     return len(trace_id) == 16 and len(span_id) == 8 and any(trace_id) and any(span_id)
 

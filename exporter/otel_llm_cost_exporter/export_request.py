@@ -48,11 +48,16 @@ class _Scope(Protocol):
     version: str
 
 
-class Span(_HasAttributes, Protocol):
-    """A span of which attributes and events are not read yet."""
+class HasIds(Protocol):
+    """Any span."""
 
     trace_id: bytes
     span_id: bytes
+
+
+class Span(HasIds, _HasAttributes, Protocol):
+    """A span of which attributes and events are not read yet."""
+
     parent_span_id: bytes
     name: str
     start_time_unix_nano: int
@@ -82,7 +87,7 @@ def _half_read(file: FileDescriptor) -> bytes:
     file.CopyToProto(said)
     for message in said.message_type:
         _leave_as_bytes(message)
-    return said.SerializeToString()
+    return bytes(said.SerializeToString())
 
 
 def _leave_as_bytes(message: DescriptorProto) -> None:
@@ -163,9 +168,11 @@ _PLACED: Final = _Remembered(_placed)
 
 def _value(value: AnyValue) -> Any:
     """Scalars and lists of scalars as Python has them; anything else as something no reader believes."""
+    if text := value.string_value:
+        return text
     kind = value.WhichOneof("value")
     if kind == "string_value":
-        return value.string_value
+        return ""
     if kind == "array_value":
         # lists in lists mean nothing here, and following them would be as deep as the sender likes
         return [None if item.HasField("array_value") else _value(item) for item in value.array_value.values]

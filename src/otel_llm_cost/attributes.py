@@ -377,7 +377,7 @@ def _aside(text: str) -> tuple[str, Usage]:
     """One of `llm_cost.asides`: JSON of a model and the attributes of its usage."""
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         raise _BadValue("expected JSON objects")
@@ -394,11 +394,13 @@ def _asides(value: Any) -> tuple[tuple[str, Usage], ...]:
 
 
 # While attributes are read, the fields of all records lie one after the other in one list, a place for each.
-_RECORDS: Final = (Usage, Request, Response, Tags, Error, Call)
+_RECORDS: Final[tuple[Any, ...]] = (Usage, Request, Response, Tags, Error, Call)
 _ENDS = tuple(accumulate(len(kind._fields) for kind in _RECORDS))
 _FIELDS = {kind: slice(end - len(kind._fields), end) for kind, end in zip(_RECORDS, _ENDS, strict=True)}
-_NOTHING_SAID: Final[list[Any]] = [kind._field_defaults.get(name) for kind in _RECORDS for name in kind._fields]
-_NOTHING_SAID += [None for _ in _OPENAI_TIERS]
+_NOTHING_SAID: Final[list[Any]] = [
+    *(kind._field_defaults.get(name) for kind in _RECORDS for name in kind._fields),
+    *(None for _ in _OPENAI_TIERS),
+]
 _UNKNOWN, _FREE_TAG, _PROBLEM = -1, -2, -3
 """Places of what has none in the list."""
 

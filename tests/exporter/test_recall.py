@@ -8,8 +8,10 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_llm_cost.pricing import PriceBook
+from otel_llm_cost.record import Call
 from otel_llm_cost_exporter.decode import decode
 from otel_llm_cost_exporter.pipeline import Pipeline
+from otel_llm_cost_exporter.recall import kept
 from otel_llm_cost_exporter.store import Store, StoreError
 
 from .otlp import chat, request, span
@@ -140,3 +142,14 @@ def test_a_store_that_does_not_answer_at_once_is_asked_again(store: Store, book:
     pipeline.recall(Hiccups(store))
     assert pipeline.write(decode(request(span(chat())), NOW).calls) == 0
     assert store.query("SELECT count() AS calls FROM llm_calls") == [{"calls": 1}]
+
+
+def test_a_stored_call_is_found_among_more_keys_than_one_question_takes(store: Store, collectors: Collectors) -> None:
+    known = span(chat(**{"gen_ai.response.id": "r1"}))
+    collectors.export(known)
+    (call,) = decode(request(known), NOW).calls
+    others = [call._replace(span_id=number.to_bytes(8, "big"), call=Call()) for number in range(1, 25_001)]
+    for batch in ([*others, call], [call, *others], [call]):
+        (found,) = kept(store, batch)
+        assert (found[0].key, found[0].call.response.id) == (call.key, "r1")
+    assert kept(store, others) == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 
+from otel_llm_cost.pricing import PriceBook
+from otel_llm_cost_exporter.costing import price
+from otel_llm_cost_exporter.decode import decode
 from otel_llm_cost_exporter.receive.ingest import Ingest
-from otel_llm_cost_exporter.rows import COLUMNS, LONGEST_TEXT, MOST_LINES, TABLE
+from otel_llm_cost_exporter.rows import COLUMNS, LONGEST_TEXT, MOST_LINES, TABLE, PricedCall, to_columns
 from otel_llm_cost_exporter.store import Store
 
 from .otlp import chat, request, span
@@ -14,6 +18,28 @@ from .otlp import chat, request, span
 def test_columns_are_those_of_the_table_in_its_order(store: Store) -> None:
     table = store.query("SELECT name FROM system.columns WHERE table = {t:String} ORDER BY position", {"t": TABLE})
     assert list(COLUMNS) == [row["name"] for row in table]
+
+
+def test_a_batch_is_its_calls_one_by_one(book: PriceBook) -> None:
+    told = [
+        chat(
+            **{
+                "user.id": f"u{number % 3}" + "x" * (number % 2) * LONGEST_TEXT,
+                "gen_ai.response.id": f"r{number}",
+                "gen_ai.usage.input_tokens": 1000 + number if number % 4 else None,
+                "gen_ai.usage.output_tokens": 10 if number % 4 else None,
+                "gen_ai.response.finish_reasons": ["stop"] if number % 2 else ["stop", "length"],
+                "error.type": "e" if number % 5 == 0 else None,
+                "gen_ai.request.temperature": "hot" if number % 7 == 0 else 0.5,
+            }
+        )
+        for number in range(20)
+    ]
+    calls = decode(request(*map(span, told)), time.time_ns()).calls
+    priced = [PricedCall(call, price(book, call), "" if n % 2 else "not_billed") for n, call in enumerate(calls)]
+    singly = {name: [read(call) for call in priced] for name, read in COLUMNS.items()}
+    assert to_columns(priced) == singly
+    assert len(singly["user_id"][1]) == LONGEST_TEXT
 
 
 def test_a_call_comes_back_as_it_was_told(ingest: Ingest, store: Store) -> None:

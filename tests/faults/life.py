@@ -81,6 +81,7 @@ def live(folder: str, bodies: Mapping[int, tuple[bytes, int]], life: Life, told:
         )
         flusher.start()
         _send(journal, bodies, life.sends, say)
+        journal.drain()
         drained = flusher.close(60.0)
         journal.close()
         view.mend()

@@ -132,6 +132,30 @@ def test_no_attributes_break_the_reader(odd: dict[str, Any]) -> None:
     attributes.decode(odd)
 
 
+@given(
+    st.dictionaries(
+        st.sampled_from([*attributes._READERS, f"{attributes.TAG_PREFIX}team", "x"]),
+        st.none() | words | counts | numbers | st.booleans() | st.lists(words, max_size=2),
+    )
+)
+def test_attributes_read_one_by_one_are_the_same_call(told: dict[str, Any]) -> None:
+    decoded = attributes.decode(told)
+    quickly = attributes.decode_placed(attributes.placed(name, value) for name, value in told.items())
+    assert quickly == (None if decoded.problems else decoded.call)
+
+
+@given(calls)
+def test_a_call_survives_the_wire_attribute_by_attribute(call: Call) -> None:
+    written = attributes.encode(call)
+    assert attributes.decode_placed(attributes.placed(name, value) for name, value in written.items()) == call
+
+
+@pytest.mark.parametrize("names", [("openai.response", "llm_cost.response"), ("llm_cost.response", "openai.response")])
+def test_the_name_for_all_vendors_goes_before_openais_own(names: tuple[str, str]) -> None:
+    of_both = {f"{name}.service_tier": name for name in names}
+    assert attributes.decode(of_both).call.response.service_tier == "llm_cost.response"
+
+
 def test_every_field_has_its_attribute() -> None:
     written = {field for _, field, _ in attributes._READERS.values()}
     for kind in (Request, Usage, Tags, Error):

@@ -57,6 +57,7 @@ def dsn(tmp_path: Path) -> str:
     return address
 
 
+@pytest.mark.integration
 def test_report_explain_and_doctor_while_a_collector_runs(dsn: str) -> None:
     with holder(dsn):
         through = run("report", "--store", dsn, "--json", "--by", "project")

@@ -79,6 +79,8 @@ def test_clickhouse_connect_is_told_of_an_error_before_and_amid_the_rows(client:
 def test_clickhouse_connect_with_a_key_sees_its_project(endpoint: QueryEndpoint) -> None:
     with clickhouse_connect.get_client(host="127.0.0.1", port=endpoint.port, password=SHOP) as bound:
         assert bound.query("SELECT DISTINCT project FROM llm_calls").result_rows == [("shop",)]
+        limited = bound.query("SELECT count() FROM llm_calls", settings={"max_execution_time": 5})
+        assert limited.result_rows == [(100,)]
 
 
 def test_a_query_in_the_url_in_the_body_or_in_both(ask: Asker) -> None:
@@ -87,8 +89,8 @@ def test_a_query_in_the_url_in_the_body_or_in_both(ask: Asker) -> None:
     assert ask("SELECT", method="POST", body=b"3").text == "3\n"
     assert ask(method="POST", body=gzip.compress(b"SELECT 4"), headers={"Content-Encoding": "gzip"}).text == "4\n"
     chunks = (piece for piece in (b"SELECT ", b"5"))
-    request = urllib.request.Request(f"http://127.0.0.1:{ask.port}/", chunks, method="POST")  # noqa: S310
-    with urllib.request.urlopen(request) as response:
+    request = urllib.request.Request(f"http://127.0.0.1:{ask.port}/", chunks, method="POST")
+    with urllib.request.urlopen(request) as response:  # noqa: S310  # it is our own
         assert response.read() == b"5\n"
 
 
@@ -199,8 +201,14 @@ def test_what_is_not_spoken_is_said(ask: Asker, asked: dict[str, Any], status: i
 
 @pytest.mark.parametrize(
     ("sql", "status", "code"),
-    [("SELECT (", 400, 62), ("", 400, 62), ("SELECT a FROM llm_calls", 404, 47), ("SELECT * FROM nowhere", 404, 60), ("SELECT 1 +", 400, 62)],
-)  # fmt: skip
+    [
+        ("SELECT (", 400, 62),
+        ("", 400, 62),
+        ("SELECT 1 +", 400, 62),
+        ("SELECT a FROM llm_calls", 404, 47),
+        ("SELECT * FROM nowhere", 404, 60),
+    ],
+)
 def test_errors_have_the_numbers_and_statuses_of_a_server(ask: Asker, sql: str, status: int, code: int) -> None:
     answer = ask(sql)
     assert (answer.status, answer.code) == (status, code), answer.text

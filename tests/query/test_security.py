@@ -206,7 +206,7 @@ def test_a_table_may_be_named_by_a_parameter(ask: Asker) -> None:
         "SELECT quantilesTDigest(0.5, 0.9)(duration_ns), uniq(user_id), argMax(project, ts) FROM llm_calls",
         "SELECT project, cost, row_number() OVER (PARTITION BY project ORDER BY ts) FROM llm_calls LIMIT 3",
         "SELECT count() FROM numbers(10) AS n JOIN llm_calls AS c ON c.duration_ns = n.number",
-        "SELECT toStartOfInterval(ts, INTERVAL 5 MINUTE) AS time, sum(cost) FROM llm_calls GROUP BY time ORDER BY time WITH FILL STEP 300",
+        "SELECT toStartOfHour(ts) AS t, sum(cost) FROM llm_calls GROUP BY t ORDER BY t WITH FILL STEP 3600",
         "SELECT CASE project WHEN 'shop' THEN 1 ELSE 0 END, ts::Date, [1,2][1], tags['team'] FROM llm_calls LIMIT 1",
     ],
 )  # fmt: skip

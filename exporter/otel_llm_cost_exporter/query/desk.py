@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from otel_llm_cost_exporter.access import Reader
@@ -17,7 +18,7 @@ from .settings import chosen
 
 
 class Answer(NamedTuple):
-    """An answer that has begun.  `read` gives its next bytes, none at the end; `running.fault` says then how it ended."""
+    """An answer that has begun: `read` gives its next bytes, none at the end, and `running.fault` why it ended."""
 
     running: Running
     form: str
@@ -42,7 +43,6 @@ class Desk:
         settings |= self._guard.filters(reader)
         form = statement.form or asked.form
         framed = form == "Native" and asked.revision > 0
-        types = self._types(statement, settings, asked) if framed and statement.select else None
         # a driver on this machine reads plain blocks faster than packed ones
         packing = asked.packing if statement.select and not framed else ""
         running = self.raw.start(
@@ -53,13 +53,20 @@ class Desk:
             compression=packing,
             readonly=statement.readonly,
             select=statement.select,
+            database=statement.space,
         )
-        read = _pulled(reframed(running.read, asked.revision, types)) if framed else running.read
+        read = running.read
+        if framed:
+            described = partial(self._types, statement, settings, asked) if statement.select else None
+            read = _pulled(reframed(running.read, asked.revision, described))
         return Answer(running, form, packing, read)
 
-    def _types(self, statement: Statement, settings: dict[str, str], asked: Question) -> list[str]:
+    def close(self) -> None:
+        self._guard.close()
+
+    def _types(self, statement: Statement, settings: Mapping[str, str], asked: Question) -> list[str]:
         """The columns' types: a block of revision 0 does not tell time zones."""
-        rows = self.raw.ask(f"DESCRIBE TABLE ({statement.sql})", settings, asked.parameters)
+        rows = self.raw.ask(f"DESCRIBE TABLE ({statement.sql})", settings, asked.parameters, database=statement.space)
         return [kind for _, kind, *_ in rows]
 
 

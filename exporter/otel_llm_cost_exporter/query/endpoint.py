@@ -52,7 +52,8 @@ class QueryEndpoint:
     """Answers from construction to `close`.  Port 0 takes any free one; `port` and `url` say which.
 
     `keys` says who may read; `anonymous`, whether who comes without a key may read all projects, which on any other
-    address than loopback nobody may.  PortTaken; ValueError where nobody could come in; StoreError for a store on a server.
+    address than loopback nobody may.  PortTaken; ValueError where nobody could come in; StoreError for a store on a
+    server.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class QueryEndpoint:
         self._thread.join()
         for answer in tuple(self._under_way):  # the server did not wait for these
             answer.running.close()
+        self._desk.close()
         self._raw.close()
 
     def __enter__(self) -> Self:

@@ -9,10 +9,10 @@ is read as tokens: no strings are searched, and no way of writing a name hides i
 - **Functions**: of the kinds that compute from their arguments; one that a newer engine has under another kind is
   refused until somebody looked at it.
 - **Table functions and system tables**: a list.
-- **Rows of other projects**: for a reader who is bound to projects, every table gets a filter of the engine
-  (`additional_table_filters`): the reader's projects where it has them, nothing where it has none and is not public.
-  A filter by a name that is both a table's and an alias' may take rows away, never add some: no entry lets more through
-  than another.
+- **Rows of other projects**: a reader who is bound to projects has a database of views (`spaces`), and below them every
+  table has a filter of the engine (`additional_table_filters`): the reader's projects where it has them, nothing where
+  it has none and is not public.  A filter by a name that is both a table's and an alias' may take rows away, never add
+  some: no entry lets more through than another.
 
 A filter alone would still tell: an optimizer may run a reader's expression (`throwIf`, a cast that fails and quotes the
 value) before it, so for such readers no expression is moved below a filter, and PREWHERE, which is such a move, is
@@ -31,6 +31,7 @@ from otel_llm_cost_exporter.store.raw import Raw, map_of, quoted
 
 from . import lists
 from .answer import ACCESS_DENIED, BAD_ARGUMENTS, SYNTAX_ERROR, Refusal
+from .spaces import Spaces
 from .tokens import NOTHING, Token, identifiers, neighbours, tokens
 
 _FORMAT: Final = re.compile(r"\s+FORMAT\s+`?(\w+)`?\s*$")
@@ -38,23 +39,21 @@ _NAME: Final = re.compile(r"[\w.\- ]{1,200}")
 _ABOUT_SETTINGS: Final = re.compile(
     r"SELECT [\w\s,`]+ FROM system\.settings(?: WHERE (?:(?!SELECT)[\w\s'=()%,])+)?(?: LIMIT \d+)?"
 )
-_WITH_PROJECT: Final = (
-    "SELECT t.name, countIf(c.name = 'project') FROM system.tables AS t LEFT JOIN system.columns AS c"
-    " ON c.database = t.database AND c.table = t.name WHERE t.database = currentDatabase() GROUP BY 1"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement that may run: its text without FORMAT, the format that it names (or none), and how the engine is sealed.
+    """A statement that may run: its text without FORMAT, the format that it names, and where it runs.
 
-    A client asks system.settings what it may send; sealed with 1, the engine would say nothing.
+    `readonly` is how the engine is sealed: a client asks system.settings what it may send, and sealed with 1 the engine
+    says nothing.  `space` is the database of a bound reader, empty for the store's own.
     """
 
     sql: str
     form: str
     select: bool
     readonly: int
+    space: str
 
 
 class Guard:
@@ -62,6 +61,7 @@ class Guard:
 
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
+        self._spaces = Spaces(raw)
         self.refused = lists.NO_FUNCTIONS | {
             function.name.lower()
             for function in raw.functions()
@@ -84,10 +84,17 @@ class Guard:
         _only_open_tables(found, bound=bound)
         if bound and any(token.is_name and token.text.lower().startswith("dict") for token in found):
             self._only_public_dictionaries()
+        space = self._spaces.of(reader.projects) if reader is not None and reader.projects is not None else ""
+        if space:
+            text = _moved(text, found, self._raw.database, space)
         form = _FORMAT.search(text) if len(found) > 1 and found[-2].is_word("FORMAT") else None
         cut = text[: form.start()] if form else text
         sealed = 2 if _ABOUT_SETTINGS.fullmatch(cut) else 1
-        return Statement(cut, form[1] if form else "", kind == "SELECT", sealed)
+        return Statement(cut, form[1] if form else "", kind == "SELECT", sealed, space)
+
+    def close(self) -> None:
+        """Take away what was made for readers."""
+        self._spaces.close()
 
     def filters(self, reader: Reader | None) -> dict[str, str]:
         """The settings that keep a reader to their projects; of these the client can change none."""
@@ -96,7 +103,7 @@ class Guard:
         theirs = f"project IN ({', '.join(map(quoted, reader.projects))})" if reader.projects else "0"
         entries = [
             (f"{self._raw.database}.{name}", theirs if int(has_project) else "0")
-            for name, has_project in self._raw.rows(_WITH_PROJECT)
+            for name, has_project in self._raw.rows(lists.sql("projects"))
             if int(has_project) or not lists.PUBLIC.fullmatch(name)
         ]
         return {**lists.IN_ORDER, "additional_table_filters": map_of(entries)}
@@ -171,6 +178,17 @@ def _with_names(sql: str, parameters: Mapping[str, str]) -> str:
             raise Refusal(SYNTAX_ERROR, f"the parameter {parameter[:50]} is no name.")
         pieces += [sql[at:start], ".".join(f"`{part}`" for part in name.split("."))]
         at = end
+    return "".join([*pieces, sql[at:]])
+
+
+def _moved(sql: str, found: Sequence[Token], database: str, space: str) -> str:
+    """The statement with every table of the database that it names in full as one of the reader's own."""
+    pieces: list[str] = []
+    at = 0
+    for _, token, after in neighbours(found):
+        if token.is_name and token.text == database and after.text == ".":
+            pieces += [sql[at : token.start], space]
+            at = token.end
     return "".join([*pieces, sql[at:]])
 
 

@@ -1,9 +1,9 @@
 """Native blocks as a client of a newer protocol expects them.
 
 The embedded engine writes Native as for a client of revision 0.  Drivers say a revision (`client_protocol_version`)
-and then expect more in each block: a block info before it, one byte a column that says how it is serialized (0: plainly),
-and time zones in the names of DateTime types.  The data themselves are the same bytes; only where each column ends must be
-known, which follows from its type.
+and then expect more in each block: a block info before it, one byte a column that says how it is serialized (0:
+plainly), and time zones in the names of DateTime types.  The data themselves are the same bytes; only where each
+column ends must be known, which follows from its type.
 
 Layout of types: https://clickhouse.com/docs/native-protocol/columns
 """
@@ -40,6 +40,7 @@ _GEOMETRY: Final = {
     "Polygon": "Array(Ring)",
     "MultiPolygon": "Array(Polygon)",
 }
+_BARE_DATE_TIME: Final = re.compile(r"\bDateTime\b(?!\()")
 _FIELD_NAME: Final = re.compile(r"(?:`(?:[^`\\]|\\.)*`|\w+) (?=[A-Z])")
 
 
@@ -111,13 +112,17 @@ class Tape:
         return bool(piece)
 
 
-def reframed(read: Callable[[], bytes], revision: int, types: Sequence[str] | None) -> Iterator[bytes]:
+def reframed(
+    read: Callable[[], bytes], revision: int, described: Callable[[], Sequence[str]] | None = None
+) -> Iterator[bytes]:
     """The blocks of a stream of revision 0, as for a client of `revision`.
 
-    `types`: the columns' types with time zones, as DESCRIBE tells them; None: the blocks' own.  At most a column is in
-    memory.  Cut where the stream ends too soon, Refusal at a type whose length cannot be told.
+    `described` gives the columns' types with time zones, and is asked once and only where there may be some; without
+    it the types are the blocks' own.  At most a column is in memory.  Cut where the stream ends too soon, Refusal at a
+    type whose length cannot be told.
     """
     tape = Tape(read)
+    types: Sequence[str] = ()
     pending = bytearray()
     while tape.more():
         columns, rows = tape.varint(), tape.varint()
@@ -125,7 +130,10 @@ def reframed(read: Callable[[], bytes], revision: int, types: Sequence[str] | No
         for index in range(columns):
             name, kind = tape.take(tape.varint()), tape.take(tape.varint()).decode()
             tape.cut()
-            shown = types[index] if types and revision >= _TIME_ZONES_SINCE and "DateTime" in kind else kind
+            shown = kind
+            if described is not None and revision >= _TIME_ZONES_SINCE and _BARE_DATE_TIME.search(kind):
+                types = types or described()
+                shown = types[index]
             pending += _text(name) + _text(shown.encode()) + (b"\0" if revision >= _CUSTOM_SERIALIZATION_SINCE else b"")
             if rows:
                 column = layout(kind)

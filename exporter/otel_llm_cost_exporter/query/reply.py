@@ -98,8 +98,8 @@ class Reply:
         """The next bytes; none at the end, and then the fault that ended it, if one did."""
         try:
             piece: bytes = await self._in_thread(answer.read)
-        except Refusal as refusal:
-            return b"", refusal
+        except (Refusal, EngineFault) as fault:
+            return b"", fault
         except Cut as cut:
             return b"", answer.running.fault or EngineFault(str(cut))
         return piece, None if piece else answer.running.fault

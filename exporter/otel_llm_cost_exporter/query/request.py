@@ -57,7 +57,7 @@ class Question:
 
 
 def question(url_query: str, headers: Mapping[str, str], body: bytes, most: int) -> Question:
-    """The question in a request whose body has at most `most` bytes when unpacked; Refusal of what is not spoken here."""
+    """The question in a request whose body has at most `most` bytes unpacked; Refusal of what is not spoken here."""
     asked = dict(parse_qsl(url_query, keep_blank_values=True))
     body = _unpacked(body, headers.get("content-encoding", ""), most)
     content_type = headers.get("content-type", "")

@@ -1,7 +1,7 @@
 """A statement, as the engine itself wrote it, in pieces.
 
-What the engine writes has no comments, one way to put a name into quotes and no other quotes for strings, so a handful of
-patterns reads it whole.
+What the engine writes has no comments, one way to put a name into quotes and no other quotes for strings, so a
+handful of patterns reads it whole.
 """
 
 from __future__ import annotations
@@ -18,11 +18,16 @@ _PIECE: Final = re.compile(
 
 
 class Token(NamedTuple):
-    """A piece: `word` (a bare name or a keyword), `quoted` (a name, here without its quotes), `string`, `number`, `sign`,
-    or `parameter` (its name)."""
+    """A piece of a statement.
+
+    `kind` is `word` (a bare name or a keyword), `quoted` (a name, here without its quotes), `string`, `number`, `sign`
+    or `parameter` (here its name).
+    """
 
     kind: str
     text: str
+    start: int = 0
+    end: int = 0
 
     @property
     def is_name(self) -> bool:
@@ -54,7 +59,7 @@ def identifiers(sql: str) -> Iterator[tuple[int, int, str]]:
 
 def _token(match: re.Match[str]) -> Token:
     if match["parameter"]:
-        return Token("parameter", match["parameter"])
+        return Token("parameter", match["parameter"], *match.span())
     if match["quoted"]:
-        return Token("quoted", re.sub(r"\\(.)", r"\1", match[0][1:-1], flags=re.DOTALL))
-    return Token(match.lastgroup or "", match[0])
+        return Token("quoted", re.sub(r"\\(.)", r"\1", match[0][1:-1], flags=re.DOTALL), *match.span())
+    return Token(match.lastgroup or "", match[0], *match.span())

@@ -23,14 +23,14 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 def parse(body: bytes) -> ExportTraceServiceRequest:
     """ValueError where the body is no OTLP/JSON; fields that are not known are passed over."""
     try:
-        document = json.loads(body)
+        document = json.loads(str(body, "utf-8-sig"))  # bytes it would read in other alphabets, and half pairs as well
         if _SURROGATE_ESCAPE.search(body):
             document = _without_surrogates(document)
         for span in _spans(document):
             _hex_to_base64(span)
         request = ExportTraceServiceRequest()
         ParseDict(document, request, ignore_unknown_fields=True)
-    except (ParseError, RecursionError, AttributeError, TypeError) as error:
+    except (ParseError, RecursionError, AttributeError, TypeError, OverflowError) as error:
         raise ValueError(str(error)[:200]) from error
     return request
 
@@ -47,7 +47,7 @@ def _spans(document: Any) -> Iterator[dict[str, Any]]:
 def _list(holder: Any, *names: str) -> list[Any]:
     if not isinstance(holder, dict):
         raise TypeError("expected an object")
-    return next((holder[name] for name in names if holder.get(name)), [])
+    return [item for name in names for item in holder.get(name) or ()]
 
 
 def _hex_to_base64(span: Any) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.datatypes.numeric import Decimal
+from clickhouse_connect.driver.common import write_leb128
 from clickhouse_connect.driver.insert import InsertContext
-from clickhouse_connect.driver.transform import NativeTransform
 
 _WIDTHS = {4: "i", 8: "q"}
 
@@ -35,15 +35,19 @@ def scaled(column_type: ClickHouseType) -> ClickHouseType:
 
 
 def block(types: Mapping[str, ClickHouseType], columns: Sequence[Sequence[Any]]) -> bytes:
-    """The columns as one Native block, so that an insert of it is one insert whatever its size.
+    """The columns as one block of ClickHouse's Native format: an insert of it is one insert, whatever its size.
 
+    Numbers of columns and rows, then for each column its name, its type and its values as the driver writes them.
     Raises what the driver raises of a value that does not fit its column.
     """
-    context = InsertContext(
-        "t", list(types), list(types.values()), columns, column_oriented=True, block_size=max(1, len(columns[0]))
-    )
-    failures: list[Exception] = []
-    pieces = b"".join(NativeTransform.build_insert(context, failures.append))
-    if failures:
-        raise failures[0]
-    return pieces[pieces.index(b"\n") + 1 :]  # the driver begins with the statement
+    context = InsertContext("", list(types), list(types.values()))  # with data in it, it imports pandas: a second
+    content = bytearray()
+    write_leb128(len(types), content)
+    write_leb128(len(columns[0]), content)
+    for (name, kind), column in zip(types.items(), columns, strict=True):
+        for text in (name.encode(), kind.insert_name.encode()):
+            write_leb128(len(text), content)
+            content += text
+        context.start_column(name)
+        kind.write_column(column, content, context)
+    return bytes(content)

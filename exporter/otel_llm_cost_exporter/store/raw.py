@@ -5,7 +5,8 @@ setting outlives it and none waits for an insert or another statement.  What it 
 `readonly = 1`: from then on the engine refuses writes, other settings, and every source that is not a table.
 
 The engine writes an answer itself, in any format and compression, into a pipe (`INTO OUTFILE '/dev/fd/…'`).  A pipe
-holds a megabyte, so nobody's answer is ever in memory as a whole; and the first bytes are there while the rest is computed.
+holds a megabyte, so nobody's answer is ever in memory as a whole; and the first bytes are there while the rest is
+computed.
 
 `readonly` is not the whole wall: it leaves the function `file()`, INTO OUTFILE, KILL and `python()`.  Who lets
 strangers in reads their statements first (`written`, `functions`).
@@ -16,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import select
 import threading
 import uuid
@@ -29,6 +31,7 @@ from .errors import StoreError
 
 _SET_PIPE_SIZE: Final = 1031  # F_SETPIPE_SZ, which Linux has and Python 3.11 names only there
 _PIPE: Final = 1 << 20
+_OUR_QUESTION: Final = re.compile(r"\s*:?\s*In scope SELECT formatQuerySingleLine\(.*(?= \(\w+\)$)", re.DOTALL)
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
 
@@ -94,7 +97,10 @@ class Raw:
 
         EngineFault where it is no statement, or several.
         """
-        told: str = self.rows("SELECT formatQuerySingleLine({sql:String})", {"sql": sql.translate(_ESCAPES)})[0][0]
+        try:
+            told: str = self.rows("SELECT formatQuerySingleLine({sql:String})", {"sql": sql.translate(_ESCAPES)})[0][0]
+        except EngineFault as fault:
+            raise EngineFault(_OUR_QUESTION.sub("", str(fault))) from None
         return told
 
     def functions(self) -> list[Function]:
@@ -116,15 +122,19 @@ class Raw:
         compression: str = "",
         readonly: int = 1,
         select: bool = True,
+        database: str = "",
     ) -> Running:
         """Begin a statement without FORMAT; its bytes in the format `form` are read from what is given back.
 
         `settings` are believed; `parameters` come as text with tabs and line ends escaped.  What is no SELECT
         (`select`) has an answer of a few lines, made as a whole: the engine writes that of SHOW into no file.
+        `database` is the one that names without one are of, unless it is the store's.
         """
         tag = uuid.uuid4().hex
         connection = self._connect()
         try:
+            if database:
+                _ask(connection, f"USE {database}", "Null")
             sealed = {**settings, "log_comment": tag, "readonly": str(readonly)}
             _ask(connection, f"SET {', '.join(f'{name} = {quoted(value)}' for name, value in sealed.items())}", "Null")
             return Running(self, connection, tag, _Order(sql, form, compression, parameters, select))
@@ -132,9 +142,11 @@ class Raw:
             connection.close()
             raise
 
-    def ask(self, sql: str, settings: Mapping[str, str], parameters: Mapping[str, str]) -> list[list[Any]]:
+    def ask(
+        self, sql: str, settings: Mapping[str, str], parameters: Mapping[str, str], *, database: str = ""
+    ) -> list[list[Any]]:
         """As `start`, for an answer of a few rows."""
-        with self.start(sql, "JSONCompact", settings, parameters) as running:
+        with self.start(sql, "JSONCompact", settings, parameters, select=False, database=database) as running:
             answer = b"".join(iter(running.read, b""))
         if running.fault is not None:
             raise running.fault

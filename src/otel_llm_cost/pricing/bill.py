@@ -73,7 +73,8 @@ def bill(found: Priced, counted: Quantities, minute: int | None, version: str) -
         row,
     )
     guessed = card.guessed and any([index in card.guessed for index, _ in billed])  # noqa: C419  # a generator takes longer
-    if missing or counted.problems or counted.output_missing or guessed or found.windows:
+    cut_short = counted.output_missing and card.expects_output
+    if missing or counted.problems or cut_short or guessed or found.windows:
         return _doubtful(cost, found, card, counted, missing, minute)
     return cost
 

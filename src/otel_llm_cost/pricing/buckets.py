@@ -88,6 +88,7 @@ _usual, _writes, _rare, _all = attrgetter(*_USUAL), attrgetter(*_WRITTEN), attrg
 _output_kinds = attrgetter(*_MODALITIES["output_tokens"])
 _NONE_SAID = (None,) * len(_MODALITIES["output_tokens"])
 _OUTPUT_UNSAID = (_OUTPUT,)
+_ALL_BUT_ONE = len(Usage._fields) - 1
 
 
 def quantities(usage: Usage) -> Quantities | str:
@@ -114,6 +115,8 @@ def quantities(usage: Usage) -> Quantities | str:
         known = _with_writes(written, total_in, total_out, read or 0, reasoning or 0)
         if known:
             return Quantities(known, _largest_prompt(usage, total_in), unsaid=_unsaid(usage))
+    if total_out is None and type(total_in) is int and total_in > 0 and usage.count(None) == _ALL_BUT_ONE:
+        return Quantities(((_INPUT, total_in),), total_in, (), True, _OUTPUT_UNSAID)  # an embedding
     return _in_full(usage)
 
 

@@ -38,6 +38,21 @@ def paused() -> Iterator[None]:
                 gc.enable()
 
 
+@contextmanager
+def resumed() -> Iterator[None]:
+    """Within a pause: what is collected in this block is collected; for where one waits for others."""
+    with _lock:
+        wanted = _pauses > 0 and _was_on
+        if wanted:
+            gc.enable()
+    try:
+        yield
+    finally:
+        with _lock:
+            if wanted and _pauses > 0:
+                gc.disable()
+
+
 def settle() -> None:
     """Leave out of every later collection what is there now; to be called once, when a process is ready to serve.
 

@@ -14,15 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from otel_llm_cost.pricing import Cost, PriceBook
 from otel_llm_cost.pricing.cost import unknown
 from otel_llm_cost.record import Call
 
 from .commit import Inserts, commit, patiently
 from .costing import NO_BILL, price
-from .decode import MOST_SPANS, Arrived, decode
+from .decode import MOST_SPANS, Arrived, decode_body
 from .dedupe import Window, billed_long_ago
 from .entry import Entry
 from .recall import Asks, billed, kept, latest
@@ -90,8 +88,7 @@ class Pipeline:
 
     def decode(self, entry: Entry) -> list[Arrived]:
         """The calls of a request."""
-        request = ExportTraceServiceRequest.FromString(entry.body)
-        return decode(request, entry.received_ns, self._hosts, entry.sender).calls
+        return decode_body(entry.body, entry.received_ns, self._hosts, entry.sender).calls
 
     def write(self, calls: Sequence[Arrived]) -> int:
         """Store the calls and return how many can never be stored; StoreError if the store does not take them now."""

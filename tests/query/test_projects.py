@@ -143,9 +143,10 @@ def test_an_alias_by_the_name_of_a_hidden_table_shows_no_more(shop: Asker) -> No
     assert set(shop.values("SELECT DISTINCT project FROM llm_calls AS `default.call_keys`")) <= {"shop"}
 
 
-def test_another_readers_tables_hold_nothing_for_this_one(endpoint: QueryEndpoint, shop: Asker, ask: Asker) -> None:
-    theirs = Asker(endpoint.port, BLOG).values("SELECT currentDatabase()")[0]
-    assert ask.values(f"SELECT count() FROM {theirs}.llm_calls") == ["100"]
+def test_another_readers_tables_hold_nothing_for_this_one(endpoint: QueryEndpoint, shop: Asker) -> None:
+    blog = Asker(endpoint.port, BLOG)
+    theirs = blog.values("SELECT currentDatabase()")[0]
+    assert blog.values(f"SELECT count() FROM {theirs}.llm_calls") == ["100"]
     assert shop.values(f"SELECT count() FROM {theirs}.llm_calls") == ["0"]
 
 

@@ -182,6 +182,39 @@ def test_a_name_given_as_a_parameter_is_judged_as_written(ask: Asker, sql: str, 
     assert "root:" not in answer.text
 
 
+@pytest.mark.parametrize("name", ["{path}", "data.csv", "plain", "system.csv", "*.csv", "{folder}/*"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM `{name}`",
+        "SELECT * FROM default.`{name}`",
+        "SELECT * FROM '{name}'",
+        'SELECT count() FROM "{name}" AS t',
+        "SELECT (1, 'secret') IN `{name}`",
+        "SELECT 1 FROM numbers(1) JOIN `{name}` AS t ON 1",
+        "SELECT * FROM (SELECT * FROM `{name}`)",
+        "SELECT * FROM `{name}`, (WITH `{name}` AS (SELECT 1) SELECT * FROM `{name}`)",
+        "DESCRIBE TABLE `{name}`",
+        "EXISTS TABLE `{name}`",
+        "EXPLAIN SELECT * FROM `{name}`",
+        "SHOW CREATE TABLE `{name}`",
+    ],
+)
+def test_a_file_is_no_table(ask: Asker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str, name: str) -> None:
+    """The engine's own database takes files for tables, by their path or their name in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    for file in ("data.csv", "plain", "system.csv"):
+        (tmp_path / file).write_text("a,b\n1,secret\n")
+    answer = ask(sql.format(name=name.format(path=tmp_path / "data.csv", folder=tmp_path)))
+    assert answer.status in (400, 403, 404), answer.text
+    assert "secret" not in answer.text
+
+
+def test_names_within_a_statement_are_no_files(ask: Asker) -> None:
+    assert ask.values("WITH c AS (SELECT 1 AS `a/b.c`) SELECT `a/b.c` FROM c WHERE `a/b.c` IN (1, 2)") == ["1"]
+    assert ask.values("SELECT count() FROM llm_calls AS `x.csv` WHERE `x.csv`.counted IN (true)") == ["300"]
+
+
 def test_a_table_may_be_named_by_a_parameter(ask: Asker) -> None:
     assert ask.values("SELECT count() FROM {t:Identifier}", param_t="llm_calls") == ["300"]
 

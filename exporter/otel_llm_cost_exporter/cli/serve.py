@@ -63,7 +63,7 @@ def serve(
     as_json: Annotated[bool, typer.Option("--json", help="Log one JSON object a line.")] = False,
 ) -> None:
     """Receive OpenTelemetry spans, price every LLM call among them and store it.  Ends on SIGTERM or Ctrl-C."""
-    from otel_llm_cost_exporter import observe  # noqa: PLC0415  # as the next
+    from otel_llm_cost_exporter import gc_pause, observe  # noqa: PLC0415  # as the next
     from otel_llm_cost_exporter.access import Gate, KeyRing, keys_file  # noqa: PLC0415  # as the next
     from otel_llm_cost_exporter.access.rates import default_rate  # noqa: PLC0415  # as the next
     from otel_llm_cost_exporter.config import provider_hosts  # noqa: PLC0415  # as the next
@@ -103,6 +103,7 @@ def serve(
             collector.http_port,
             f"; SQL at {collector.query_url}" if collector.query_url else "",
         )
+        gc_pause.settle()
         if ready_file is not None:
             _write_ready(ready_file, collector)
         stop.wait()

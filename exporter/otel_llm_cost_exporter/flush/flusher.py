@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from otel_llm_cost_exporter import gc_pause
 from otel_llm_cost_exporter.entry import Overloaded
 from otel_llm_cost_exporter.journal import Journal, Position
 from otel_llm_cost_exporter.pipeline import Pipeline
@@ -106,7 +107,7 @@ class Flusher:
                 road = self._patience(self._begin)
             self._tell()
             while self._gather():
-                with self._busy:
+                with self._busy, gc_pause.paused():
                     self._patience(lambda: road.flush(self._most_spans))
                 self._tell()
         except Stopped:

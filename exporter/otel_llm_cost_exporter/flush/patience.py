@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from otel_llm_cost_exporter import gc_pause
 from otel_llm_cost_exporter.journal import JournalError
 from otel_llm_cost_exporter.store import StoreError
 
@@ -84,6 +85,10 @@ class Patience:
 
     def _pause(self, seconds: float) -> None:
         """Raises Stopped where the time to close is over."""
+        with gc_pause.resumed():
+            self._wait(seconds)
+
+    def _wait(self, seconds: float) -> None:
         if not self._closing.wait(seconds):
             return
         time.sleep(max(0.0, min(seconds, 1.0, self.give_up - time.monotonic())))

@@ -108,10 +108,11 @@ class QueryEndpoint:
     def close(self) -> None:
         """Stop answering; queries at work are ended.  The store is left open for its owner."""
         self._http.should_exit = True
-        for answer in tuple(self._under_way):
+        under_way = tuple(self._under_way)
+        for answer in under_way:
             answer.running.cancel()
         self._thread.join()
-        for answer in tuple(self._under_way):  # the server did not wait for these
+        for answer in {*under_way, *self._under_way}:  # the server does not wait for ever
             answer.running.close()
         self._desk.close()
         self._raw.close()

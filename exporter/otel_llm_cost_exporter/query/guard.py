@@ -29,7 +29,7 @@ from typing import Final
 from otel_llm_cost_exporter.access import Reader
 from otel_llm_cost_exporter.store.raw import Raw, map_of, quoted
 
-from . import lists
+from . import lists, sources
 from .answer import ACCESS_DENIED, BAD_ARGUMENTS, SYNTAX_ERROR, Refusal
 from .spaces import Spaces
 from .tokens import NOTHING, Token, identifiers, neighbours, tokens
@@ -89,6 +89,8 @@ class Guard:
             text = _moved(text, found, self._raw.database, space)
         form = _FORMAT.search(text) if len(found) > 1 and found[-2].is_word("FORMAT") else None
         cut = text[: form.start()] if form else text
+        if not space:
+            self._only_tables(cut, parameters)
         sealed = 2 if _ABOUT_SETTINGS.fullmatch(cut) else 1
         return Statement(cut, form[1] if form else "", kind == "SELECT", sealed, space)
 
@@ -116,10 +118,20 @@ class Guard:
             if bound and token.is_word("PREWHERE"):
                 raise _denied("PREWHERE (WHERE does the same)")
             name = token.text.lower()
+            if token.is_name and not token.text.isprintable():
+                raise _denied("a name with unprintable characters")
             if token.is_name and name in self.refused and before.text != ".":
                 raise _denied(f"the function {token.text}")
             if token.is_name and name in self._refused_sources and after.text == "(":
                 raise _denied(f"the table function {token.text}")
+
+    def _only_tables(self, sql: str, parameters: Mapping[str, str]) -> None:
+        """No file in the place of a table."""
+        known = frozenset(name for (name,) in self._raw.rows(lists.sql("tables")))
+        tree = [line for (line,) in self._raw.rows(f"EXPLAIN AST {sql}", parameters)]
+        for name in sources.named(tree):
+            if not sources.is_table(name, self._raw.database, known):
+                raise _denied(f"{name[:80]!r} in the place of a table")
 
     def _only_public_dictionaries(self) -> None:
         """No filter reaches into a dictionary; ours hold prices."""

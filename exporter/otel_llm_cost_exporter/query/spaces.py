@@ -5,7 +5,7 @@ whole part, and functions run on the dictionary: one that fails on a value tells
 row.  Virtual columns (`_part_offset`) count everybody's rows.  A view has neither: its columns are plain, made of the
 rows that the filter left.
 
-The database is one of the Memory engine, so it lives as long as this process and is in no file.
+The database is one of the Memory engine: its views live as long as this process and are in no file.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from otel_llm_cost_exporter.store.raw import Raw, quoted
 from . import lists
 
 _DICTIONARY_ENCODED: Final = re.compile(r"LowCardinality\(((?:[^()]|\([^()]*\))*)\)")
+_living: set[str] = set()
+"""Databases that this process made and has not taken away."""
 
 
 class Spaces:
@@ -29,6 +31,9 @@ class Spaces:
         self._raw = raw
         self._lock = threading.Lock()
         self._made: dict[tuple[str, ...], str] = {}
+        for (name,) in raw.rows(lists.sql("spaces")):  # of a process that was killed: empty, and in nobody's use
+            if name not in _living:
+                raw.rows(f"DROP DATABASE IF EXISTS {name}")
 
     def of(self, projects: tuple[str, ...]) -> str:
         """The name of the database for readers of these projects."""
@@ -42,10 +47,12 @@ class Spaces:
         with self._lock:
             for name in self._made.values():
                 self._raw.rows(f"DROP DATABASE IF EXISTS {name}")
+                _living.discard(name)
             self._made.clear()
 
     def _make(self, projects: tuple[str, ...]) -> str:
         name = f"reader_{secrets.token_hex(8)}"
+        _living.add(name)
         self._raw.rows(f"CREATE DATABASE {name} ENGINE = Memory")
         for table, columns in self._raw.rows(lists.sql("columns")):
             types = dict(columns)

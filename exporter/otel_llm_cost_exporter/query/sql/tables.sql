@@ -1,0 +1,2 @@
+-- What the store holds.
+SELECT name FROM system.tables WHERE database = currentDatabase()

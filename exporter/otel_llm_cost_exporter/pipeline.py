@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -103,24 +103,25 @@ class Pipeline:
                 else:
                     refused += len(part.calls)
             self.counters.refused += refused
+            self.counters.dropped_as_seen += len(calls) - len(priced)
         return refused
 
     def judged(self, calls: Sequence[Arrived]) -> list[PricedCall]:
         """The calls that are to be stored, each judged and priced.  StoreError if the store cannot be asked now.
 
-        For one thread at a time, as `remember`, which is to be called before the next batch is judged.
+        For one thread at a time, as `remember`, which is to be called before the next batch is judged.  Counts nothing,
+        for calls may be judged again before they are stored.
         """
         self._ask_about(calls)
         judged = self._window.judge(calls)
-        self.counters.dropped_as_seen += judged.dropped
         return [PricedCall(call, self._price(call), reason) for call, reason in judged.kept]
 
-    def remember(self, stored: Iterable[PricedCall]) -> None:
+    def remember(self, stored: Sequence[PricedCall]) -> None:
         """Take note of calls that are stored now."""
-        told = [(call.arrived, call.set_aside) for call in stored]
-        self._window.remember(told)
-        self.counters.stored += len(told)
-        self.counters.set_aside.update(reason for _, reason in told if reason)
+        self._window.remember([(call.arrived, call.set_aside) for call in stored])
+        self.counters.stored += len(stored)
+        self.counters.set_aside.update(call.set_aside for call in stored if call.set_aside)
+        self.counters.unknown_price += sum(map(_lacks_a_price, stored))
 
     def _ask_about(self, calls: Sequence[Arrived]) -> None:
         if self._asks is not None:
@@ -131,15 +132,16 @@ class Pipeline:
     def _price(self, call: Arrived) -> Cost:
         try:
             cost = price(self._book, call)
+        except MemoryError:
+            raise  # it may pass, and the call then has its price
         except Exception:  # noqa: BLE001  # a fault of ours costs one call its price, not the batch its rows
             _log.exception("a call is stored without a cost for a fault in otel-llm-cost, %s", call.ids)
             return unknown("pricing_fault", self._book.version)
-        if cost.total is None and cost.reason not in NO_BILL:
-            self._note_unknown(call.call, cost.reason)
+        if _is_unknown(cost):
+            self._warn_of_unknown(call.call, cost.reason)
         return cost
 
-    def _note_unknown(self, call: Call, reason: str) -> None:
-        self.counters.unknown_price += 1
+    def _warn_of_unknown(self, call: Call, reason: str) -> None:
         key = (_name(call.request.provider), _name(call.response.model or call.request.model), reason)
         if key not in self._warned and len(self._warned) < _MOST_WARNINGS:
             self._warned.add(key)
@@ -150,6 +152,14 @@ class Pipeline:
                 key[0],
                 reason,
             )
+
+
+def _is_unknown(cost: Cost) -> bool:
+    return cost.total is None and cost.reason not in NO_BILL
+
+
+def _lacks_a_price(call: PricedCall) -> bool:
+    return _is_unknown(call.cost)
 
 
 def _name(text: str | None) -> str:

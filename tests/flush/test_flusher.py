@@ -3,102 +3,21 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from typer.testing import CliRunner
 
-from otel_llm_cost.pricing import PriceBook
-from otel_llm_cost.pricing.catalogue import Catalogue
 from otel_llm_cost_exporter.cli.root import app
 from otel_llm_cost_exporter.entry import Entry, Sender
-from otel_llm_cost_exporter.flush import Batch, DeadLetters, Flusher
+from otel_llm_cost_exporter.flush import DeadLetters, Flusher
 from otel_llm_cost_exporter.journal import Journal
 from otel_llm_cost_exporter.pipeline import Pipeline
-from otel_llm_cost_exporter.prices.data import load_book
 from otel_llm_cost_exporter.store import Store, StoreError
 from tests.exporter.otlp import chat, request, span
 
-BOOK = load_book()
-NO_PRICES = PriceBook(Catalogue("none", date(2026, 1, 1), {}))
-
-
-class Troubled:
-    """A real store in front of which trouble stands: away, deaf after an insert, or refusing rows by span id."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.away = threading.Event()
-        self.deaf = threading.Event()
-        self.refused = threading.Event()
-        self.poison: set[bytes] = set()
-
-    def encode(self, table: str, columns: Mapping[str, Sequence[Any]]) -> bytes:
-        return self.store.encode(table, columns)
-
-    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        return self.store.query(sql, parameters)
-
-    def insert_block(self, table: str, names: Sequence[str], block: bytes, token: str) -> None:
-        if self.away.is_set():
-            self.refused.set()
-            raise StoreError("the store is away.")
-        if any(span_id in block for span_id in self.poison):
-            raise StoreError("a value does not fit.", rows_at_fault=True)
-        self.store.insert_block(table, names, block, token)
-        if self.deaf.is_set():
-            self.refused.set()
-            raise StoreError("the answer was lost.")
-
-
-class House:
-    """Journal and flusher over a store, which can be taken down and put up again."""
-
-    def __init__(self, folder: Path, store: Store) -> None:
-        self.folder = folder
-        self.troubled = Troubled(store)
-        self.told: list[Batch] = []
-        self.up()
-
-    def up(self, book: PriceBook = BOOK) -> None:
-        self.pipeline = Pipeline(self.troubled, book)
-        self.journal = Journal(self.folder, keep_free=0)
-        self.flusher = Flusher(
-            self.journal, lambda: (self.troubled, self.pipeline), self.folder, most_wait=0.0, stored=self.told.append
-        )
-        self.flusher.start()
-
-    def down(self, patience: float = 20.0) -> bool:
-        drained = self.flusher.close(patience)
-        self.journal.close()
-        return drained
-
-    def send(self, *spans: Span, sender: Sender = Sender()) -> None:  # noqa: B008  # immutable
-        assert self.journal.take(Entry(request(*spans).SerializeToString(), time.time_ns(), len(spans), sender)) == 0
-
-    def settle(self) -> None:
-        assert self.flusher.wait_until(self.journal.tail, 20)
-
-    def rows(self) -> int:
-        return int(self.troubled.store.query("SELECT count() AS n FROM llm_calls")[0]["n"])
-
-    def rollup(self) -> int:
-        return int(self.troubled.store.query("SELECT sum(calls) AS n FROM cost_hourly")[0]["n"])
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with Store.open("chdb://memory") as store:
-        built = House(tmp_path / "journal", store)
-        yield built
-        if built.flusher.alive:
-            built.down()
+from .house import BOOK, NO_PRICES, House, refuse_to_encode, until
 
 
 def test_what_is_acknowledged_gets_stored_and_is_told_of(house: House) -> None:
@@ -188,7 +107,7 @@ def test_calls_that_cannot_be_stored_become_dead_letters_alone(
     if where == "insert":
         house.troubled.poison = bad
     else:
-        _refuse_to_encode(house, bad, monkeypatch)
+        refuse_to_encode(house, bad, monkeypatch)
     house.send(*spans[:10])
     house.send(*spans[10:])
     house.settle()
@@ -197,15 +116,6 @@ def test_calls_that_cannot_be_stored_become_dead_letters_alone(
     assert {letter.spans[0].partition(":")[2] for letter in letters} == {one.hex() for one in bad}
     assert all(letter.entry.spans == 1 for letter in letters)
     assert all(one.hex() in caplog.text for one in bad)
-
-
-def _refuse_to_encode(house: House, bad: set[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    def encode(table: str, columns: Mapping[str, Sequence[Any]]) -> bytes:
-        if bad.intersection(columns["span_id"]):
-            raise StoreError("a value does not fit.", rows_at_fault=True)
-        return house.troubled.store.encode(table, columns)
-
-    monkeypatch.setattr(house.troubled, "encode", encode)
 
 
 def test_a_dead_letter_is_replayed_as_it_came(house: House) -> None:
@@ -217,18 +127,11 @@ def test_a_dead_letter_is_replayed_as_it_came(house: House) -> None:
     assert letter.entry.sender == Sender("k1", "shop")
     house.troubled.poison = set()
     assert house.flusher.dead_letters.mark(name)
-    _until(lambda: house.rows() == 2)
+    until(lambda: house.rows() == 2)
     assert house.troubled.store.query("SELECT DISTINCT project, tenant FROM llm_calls") == [
         {"project": "shop", "tenant": "shop"}
     ]
     assert len(house.flusher.dead_letters) == 0
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.02)
 
 
 def test_a_request_that_our_code_cannot_read_is_kept_whole(
@@ -252,7 +155,7 @@ def test_a_full_shelf_of_dead_letters_stops_everything_and_loses_nothing(tmp_pat
     house.send(calls[0])
     house.settle()
     house.send(calls[1])
-    _until(lambda: "dead-letters" in house.flusher.state.trouble)
+    until(lambda: "dead-letters" in house.flusher.state.trouble)
     house.send(calls[2])
     ((name, _),) = house.flusher.dead_letters.read()
     assert house.flusher.dead_letters.remove(name)
@@ -299,7 +202,7 @@ def test_the_commands_list_show_replay_and_remove(tmp_path: Path, house: House) 
     assert run(app, ["dead-letters", "remove", names[0], *where]).exit_code == 0
     house.troubled.poison = set()
     assert run(app, ["dead-letters", "replay", "--all", *where]).exit_code == 0
-    _until(lambda: house.rows() == 1)
+    until(lambda: house.rows() == 1)
     assert "Nothing" in run(app, ["dead-letters", "list", *where]).output
     assert run(app, ["dead-letters", "remove", "nobody", *where]).exit_code != 0
 

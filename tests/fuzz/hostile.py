@@ -57,7 +57,8 @@ DOUBLES: Final = (math.nan, math.inf, -math.inf, -0.0, 0.0, 12.0, 1.5, -1.0, 5e-
 TEXTS: Final = (
     *("", "x", "0", "-1", "1e999", "NaN", "Infinity", "1" * 70, "9" * 4000, "9" * 5000, "1E-999999999", "1E+999999999"),
     *("sNaN", "-0", "0.0000000000004", "999999.9999999999996", "١٢", "1_000", "chat", "openai", "anthropic", "Gemini"),
-    *("LLM", "generation", "execute_tool", "batch", "flex", "gpt-4o", "claude-opus-4-5", "\x00", "a\x00b", "\u202e", "é" * 700),
+    *("LLM", "generation", "execute_tool", "batch", "flex", "gpt-4o", "claude-opus-4-5", "\x00", "a\x00b", "\u202e"),
+    "é" * 700,
     *("'; DROP TABLE llm_calls; --", "{{x}}", "%s%n", "\\", "\n\r", "\U0010ffff", "FinishReason.", "<class '", "429"),
     *("[", "{}", "[]", "null", "true", "NaN", "[1e999]", "[" * 5000, '{"a":' * 3000, "[" * 900 + "]" * 900),
     *("h" * 300 + ".openai.azure.com", "::1", "[::1", "xn--", "..", "https://[", "application/json", SECRET),
@@ -104,7 +105,7 @@ def disturbed(draw: Random, value: Any) -> Any:
 
 def asides(draw: Random) -> str:
     """One of `llm_cost.asides` with something wrong in it."""
-    usage = {name: 5 for name in draw.sample(list(attributes.USAGE_NAMES.values()), 3)}
+    usage = dict.fromkeys(draw.sample(list(attributes.USAGE_NAMES.values()), 3), 5)
     return json.dumps(disturbed(draw, {"model": "gpt-4o"} | usage))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from google.protobuf.json_format import MessageToDict
 
@@ -14,9 +15,36 @@ from .hostile import NAMES, TEXTS, WHOLES, json_value, vendor_json
 from .seeds import requests
 
 _IDS: Final = ("traceId", "spanId", "parentSpanId")
-_BAD_IDS: Final = ("", "zz", "0" * 32, "abc", "0af7651916cd43dd", 5, None, [], {}, "ab " * 8, "é" * 16, "AB" * 16, "0x" * 8)
+_BAD_IDS: Final[tuple[Any, ...]] = (
+    "",
+    "zz",
+    "0" * 32,
+    "abc",
+    "0af7651916cd43dd",
+    5,
+    None,
+    [],
+    {},
+    "ab " * 8,
+    "é" * 16,
+    "AB" * 16,
+    "0x" * 8,
+)
 _SPELLED: Final = {"resourceSpans": "resource_spans", "scopeSpans": "scope_spans", "spanId": "span_id"}
-_NUMBERS: Final = (*WHOLES, 10**30, 10**400, "10" * 300, "0x10", "", " 1", "1.0", 1e300, 1.5, float("nan"), float("inf"))
+_NUMBERS: Final = (
+    *WHOLES,
+    10**30,
+    10**400,
+    "10" * 300,
+    "0x10",
+    "",
+    " 1",
+    "1.0",
+    1e300,
+    1.5,
+    math.nan,
+    math.inf,
+)
 
 
 class Json:
@@ -24,7 +52,14 @@ class Json:
 
     def __init__(self, draw: Random) -> None:
         self._draw = draw
-        self._seeds = [_with_places(as_otlp_json(MessageToDict(one, use_integers_for_enums=True))) for one in requests()]
+        self._seeds = [
+            _with_places(as_otlp_json(MessageToDict(one, use_integers_for_enums=True))) for one in requests()
+        ]
+
+    def drawing(self, draw: Random) -> Self:
+        """The same, which draws from elsewhere."""
+        self._draw = draw
+        return self
 
     def valid(self) -> bytes:
         """A request as it should be."""
@@ -52,10 +87,7 @@ def as_otlp_json(document: dict[str, Any]) -> dict[str, Any]:
 
 def _spans(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        span
-        for resource in document["resourceSpans"]
-        for scope in resource["scopeSpans"]
-        for span in scope["spans"]
+        span for resource in document["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"]
     ]
 
 
@@ -88,7 +120,9 @@ def _drop(draw: Random, it: dict[str, Any]) -> None:
 
 
 def _add(draw: Random, it: dict[str, Any]) -> None:
-    it[draw.choice(("unknown", "@type", "[a.b]", "", "stringValue", "intValue", "attributes", "trace_id"))] = json_value(draw)
+    it[draw.choice(("unknown", "@type", "[a.b]", "", "stringValue", "intValue", "attributes", "trace_id"))] = (
+        json_value(draw)
+    )
 
 
 def _number(draw: Random, it: dict[str, Any]) -> None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Final
+from typing import Final, Self
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_llm_cost_exporter.decode import MOST_SPANS
 
 from .hostile import BAD_UTF8, BYTES, TEXTS, WHOLES, any_value, key_value
 from .seeds import requests
+from .truth import spans_of
 from .wire import BYTES as LENGTH
 from .wire import FIXED32, FIXED64, VARINT, Field, join, split, varint
 
@@ -52,8 +55,14 @@ class Protobuf:
         for body, _ in self._seeds:
             _collect("request", body, self._parts)
 
+    def drawing(self, draw: Random) -> Self:
+        """The same, which draws from elsewhere."""
+        self._draw = draw
+        return self
+
     def valid(self) -> bytes:
         """A request as it should be."""
+        body: bytes
         body, ids = self._draw.choice(self._seeds)
         for one in ids:
             body = body.replace(one, self._draw.randbytes(len(one)))
@@ -175,13 +184,8 @@ _CHANGES: Final[Sequence[Callable[[Protobuf, str, Fields], None]]] = (
 )
 
 
-def _ids(request: object) -> list[bytes]:
-    spans = [
-        one
-        for resource in request.resource_spans  # type: ignore[attr-defined]
-        for scope in resource.scope_spans
-        for one in scope.spans
-    ]
+def _ids(request: ExportTraceServiceRequest) -> list[bytes]:
+    spans = list(spans_of(request))
     return sorted({one.trace_id for one in spans} | {one.span_id for one in spans}, key=len, reverse=True)
 
 

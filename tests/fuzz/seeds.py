@@ -1,4 +1,4 @@
-"""Requests as they are: our own and those of other instrumentations, with several resources, scopes and kinds of span."""
+"""Requests as they are: our own and other instrumentations', of one span or several, in one scope and in several."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ _OPENINFERENCE: Final = {
     "llm.token_count.prompt": 9,
     "llm.invocation_parameters": json.dumps({"model": "gpt-4o", "service_tier": "flex", "stream": True}),
     "output.mime_type": "application/json",
-    "output.value": json.dumps({"object": "chat.completion", "id": "chatcmpl-1", "model": "gpt-4o", "usage": CHAT_SAYS}),
+    "output.value": json.dumps(
+        {"object": "chat.completion", "id": "chatcmpl-1", "model": "gpt-4o", "usage": CHAT_SAYS}
+    ),
 }
 _OLD: Final = {
     "gen_ai.system": "Anthropic",

@@ -35,17 +35,21 @@ def due_protobuf(body: bytes, limit: int) -> Due:
     """What OTLP asks for of a body in protobuf."""
     if len(body) > limit:
         return refused(Status.TOO_LARGE)
+    # resources and scopes count as spans do, also those that are empty, of two bytes each
+    perhaps = {Status.TOO_LARGE} if len(body) > 2 * MOST_SPANS else set()
     try:
         spans = list(spans_of(ExportTraceServiceRequest.FromString(body)))
     except DecodeError:
-        return Due(frozenset({Status.UNDECODABLE, Status.TOO_LARGE} if len(body) > MOST_SPANS else {Status.UNDECODABLE}))
+        return Due(frozenset({Status.UNDECODABLE} | perhaps))
     if len(spans) > MOST_SPANS:
         return refused(Status.TOO_LARGE)
-    return Due(frozenset({Status.STORED}), sum(not _has_ids(span.trace_id, span.span_id) for span in spans))
+    return Due(frozenset({Status.STORED} | perhaps), sum(not _has_ids(span.trace_id, span.span_id) for span in spans))
 
 
-def due_json(body: bytes) -> Due:
+def due_json(body: bytes, limit: int) -> Due:
     """The same of a body in JSON, as far as it can be told without protobuf's own reader."""
+    if len(body) > limit:
+        return refused(Status.TOO_LARGE)
     try:
         document = json.loads(body.decode("utf-8-sig"))
         spans = [
@@ -54,7 +58,9 @@ def due_json(body: bytes) -> Due:
             for scope in _items(resource, "scopeSpans", "scope_spans")
             for span in _items(scope, "spans")
         ]
-        without = sum(not _has_ids(_hex(span, "traceId", "trace_id"), _hex(span, "spanId", "span_id")) for span in spans)
+        without = sum(
+            not _has_ids(_hex(span, "traceId", "trace_id"), _hex(span, "spanId", "span_id")) for span in spans
+        )
     except (ValueError, RecursionError, TypeError, AttributeError):
         return refused(Status.UNDECODABLE)
     return Due(frozenset({Status.STORED, Status.UNDECODABLE}), without)
@@ -101,7 +107,9 @@ def _said(attributes: Sequence[KeyValue]) -> str:
 def _value(value: AnyValue) -> Any:
     kind = value.WhichOneof("value")
     if kind == "array_value":
-        return [None if item.WhichOneof("value") == "array_value" else _value(item) for item in value.array_value.values]
+        return [
+            None if item.WhichOneof("value") == "array_value" else _value(item) for item in value.array_value.values
+        ]
     return getattr(value, kind) if kind in ("string_value", "int_value", "double_value", "bool_value") else None
 
 

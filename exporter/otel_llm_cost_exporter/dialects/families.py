@@ -169,9 +169,17 @@ READERS: Final[dict[str, Reader]] = {
 }
 
 
-@lru_cache(256)
 def reader_of(scope_name: str) -> Reader | None:
     """How the spans of a scope are read before the tables; None where the tables are all that is needed."""
+    return _reader(scope_name[:_LONGEST_SCOPE])
+
+
+_LONGEST_SCOPE: Final = 256
+"""Characters of a scope that tell whose it is; what is remembered must not be a text of any length."""
+
+
+@lru_cache(256)
+def _reader(scope_name: str) -> Reader | None:
     if scope_name.startswith(ANTHROPIC_SDK):
         return _anthropic_sdk
     if scope_name.startswith(_OPENLIT):

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,8 +65,10 @@ class DeadLetter(NamedTuple):
         may_name = sender["may_name"]
         sender["may_name"] = None if may_name is None else tuple(may_name)
         body = base64.b64decode(told["request"], validate=True)
-        entry = Entry(body, int(told["received_ns"]), int(told["span_count"]), Sender(**sender))
-        return cls(entry, str(told["why"]), tuple(told["spans"]))
+        received_ns, spans = _number(told["received_ns"], 64), _number(told["span_count"], 32)
+        if not isinstance(sender["key"], str) or not isinstance(sender["project"], str | None):
+            raise TypeError("the sender's key and project are no text")
+        return cls(Entry(body, received_ns, spans, Sender(**sender)), str(told["why"]), tuple(told["spans"]))
 
 
 class DeadLetters:
@@ -78,7 +81,7 @@ class DeadLetters:
         """Since the start."""
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._paths())
+        return len(self._names((".json", ".json" + _REPLAY)))
 
     @property
     def full(self) -> bool:
@@ -125,24 +128,36 @@ class DeadLetters:
 
     def marked(self) -> Iterator[tuple[str, DeadLetter]]:
         """Those that are to be replayed; to be removed once they are in the journal."""
-        for path in self._paths():
-            if path.name.endswith(_REPLAY):
-                try:
-                    yield path.name.removesuffix(_REPLAY).removesuffix(".json"), _letter(path)
-                except (OSError, ValueError, KeyError, TypeError) as error:
-                    _log.error("%s is no dead letter and cannot be replayed: %s", path, error)
-                    path.rename(path.with_name(path.name.removesuffix(_REPLAY)))
+        for marked in self._names((".json" + _REPLAY,)):
+            path = self._folder / marked
+            try:
+                yield marked.removesuffix(".json" + _REPLAY), _letter(path)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                _log.error("%s is no dead letter and cannot be replayed: %s", path, error)
+                path.rename(path.with_name(marked.removesuffix(_REPLAY)))
 
     def _paths(self) -> list[Path]:
-        if not self._folder.is_dir():
+        return [self._folder / name for name in self._names((".json", ".json" + _REPLAY))]
+
+    def _names(self, endings: tuple[str, ...]) -> list[str]:
+        try:
+            with os.scandir(self._folder) as found:
+                return sorted(entry.name for entry in found if entry.name.endswith(endings))
+        except FileNotFoundError:
             return []
-        return sorted(path for path in self._folder.iterdir() if path.name.endswith((".json", ".json" + _REPLAY)))
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{Path(name).name}.json"
 
     def _marked(self, name: str) -> Path:
         return self._folder / f"{Path(name).name}.json{_REPLAY}"
+
+
+def _number(told: Any, bits: int) -> int:
+    number = int(told)
+    if not 0 <= number < 1 << bits:
+        raise ValueError(f"{number} is out of range")
+    return number
 
 
 def _letter(path: Path) -> DeadLetter:

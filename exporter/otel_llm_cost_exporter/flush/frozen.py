@@ -5,11 +5,12 @@ the process died must not be judged again: its rows would be found stored, and t
 stay short.  Therefore the blocks themselves are kept, with the range of the journal that they were made of, and whoever
 comes next inserts these very bytes under these very tokens.  There is one such file, or none.
 
-    magic, length of the header (8 bytes, big-endian), header (JSON), the blocks one after another
+    magic, length of the header (8 bytes, big-endian), its SHA-256, header (JSON), the blocks one after another
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -67,7 +68,8 @@ class FrozenFile:
                 "dead": [letter.as_json() for letter in batch.dead],
             }
         ).encode()
-        pieces = (_MAGIC, len(header).to_bytes(8, "big"), header, *(block.content for block in batch.blocks))
+        opening = (_MAGIC, len(header).to_bytes(8, "big"), hashlib.sha256(header).digest(), header)
+        pieces = (*opening, *(block.content for block in batch.blocks))
         replace(self._path, b"".join(pieces))
 
     def read(self) -> Frozen | None:
@@ -91,9 +93,13 @@ class FrozenFile:
 def _parse(content: bytes) -> Frozen:
     if not content.startswith(_MAGIC):
         raise ValueError("no frozen batch of this version")
-    at = len(_MAGIC) + 8
-    length = int.from_bytes(content[len(_MAGIC) : at], "big")
-    header = json.loads(content[at : at + length])
+    digest_at = len(_MAGIC) + 8
+    length = int.from_bytes(content[len(_MAGIC) : digest_at], "big")
+    at = digest_at + hashlib.sha256().digest_size
+    written = content[at : at + length]
+    if hashlib.sha256(written).digest() != content[digest_at:at]:
+        raise ValueError("the header is not the one that was written")
+    header = json.loads(written)
     blocks, at = [], at + length
     for told in header["blocks"]:
         blocks.append(_block(told, content[at : at + told["bytes"]]))

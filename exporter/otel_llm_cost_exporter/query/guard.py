@@ -113,6 +113,8 @@ class Guard:
     def _no_way_out(self, found: Sequence[Token], *, bound: bool) -> None:
         """Nothing that leaves the database: files, the network, other processes, the process itself."""
         for before, token, after in neighbours(found):
+            if token.is_word("APPLY") and any(one.text == "-" and two.text == ">" for _, one, two in neighbours(found)):
+                raise _denied("APPLY in a statement with a lambda (the parser shows nobody what is in it)")
             if token.is_word("SETTINGS", "OUTFILE", "INFILE") and before.text != ".":
                 raise _denied(f"{token.text} in a statement (settings go beside it, as parameters of the URL)")
             if bound and token.is_word("PREWHERE"):

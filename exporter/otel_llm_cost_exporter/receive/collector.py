@@ -11,7 +11,6 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -42,8 +41,6 @@ __all__ = ["Collector", "NobodyMayWrite", "PortTaken"]
 
 _log = logging.getLogger(__name__)
 
-_DAY_NS: Final = 86_400 * 10**9
-_FIRST_DAY: Final = date(1970, 1, 1)
 _GRACE: Final = 3
 """Seconds for requests at work when stopping: with all that follows, less than the 10 s Docker gives."""
 _DRAIN: Final = 4.0
@@ -180,7 +177,8 @@ class Collector:
             self._beside = self.store.another()
             self.watch = Watch(self._beside, self.flusher.paused)
             self.watch.start()
-        self.pipeline = Pipeline(self.store, self._book, hosts=self._hosts)
+        if self.pipeline is None:
+            self.pipeline = Pipeline(self.store, self._book, hosts=self._hosts)
         return self.store, self.pipeline
 
     def _query_endpoint(self, port: int | None) -> QueryEndpoint | None:
@@ -192,8 +190,7 @@ class Collector:
 
     def _stored(self, batch: Batch) -> None:
         if self.watch is not None:
-            days = {call.arrived.start_ns // _DAY_NS for call in batch.calls}
-            self.watch.mark(_FIRST_DAY + timedelta(days=day) for day in days)
+            self.watch.mark(batch.days)
         if self.forwarder is not None:
             self.forwarder.offer(batch)
 

@@ -22,6 +22,7 @@ def parts(collector: Collector) -> list[Part]:
     """What a probe asks.  A request is accepted once it is in the journal, so journal and flusher are vital."""
     return [
         Part("journal", lambda: _journal(collector.journal.state())),
+        Part("journal's disk", lambda: _disk(collector.journal.state()), vital=False),
         Part("flusher", lambda: _flusher(collector)),
         Part("store", lambda: _store(collector), vital=False),
         Part("dead letters", lambda: _dead_letters(collector), vital=False),
@@ -111,6 +112,11 @@ def _rollups(state: State) -> observe.Rollups:
 def _journal(state: JournalState) -> Check:
     told = f"{state.waiting.spans:,} spans wait to be stored, {state.free_bytes / 2**20:,.0f} MiB of disk are free"
     return Check(not state.full, f"{state.full}; {told}" if state.full else told)
+
+
+def _disk(state: JournalState) -> Check:
+    """Not vital even where nothing is taken: it is by the next request that a disk shows whether it is well again."""
+    return Check(not state.error, f"{state.error} ({state.error_age or 0:.0f} s ago)" if state.error else "")
 
 
 def _flusher(collector: Collector) -> Check:

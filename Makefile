@@ -58,6 +58,7 @@ bench: $(SYNC)  ## what it costs: per call and chunk beside peers, per span to s
 	$(RUN) python -m benchmarks.instrumentation
 	$(RUN) python -m benchmarks.collector
 	$(RUN) python -m benchmarks.journal
+	$(RUN) python -m benchmarks.query
 	$(RUN) python -m benchmarks.service
 	$(RUN) python -m benchmarks.service --million
 	$(RUN) python -m benchmarks.pricing

@@ -79,17 +79,21 @@ def _encoded(store: Inserts, calls: Sequence[PricedCall]) -> Iterator[Part]:
     yield Part(calls, block)
 
 
-def commit(store: Inserts, calls: Sequence[PricedCall], patience: float) -> Iterator[Part]:
+Has = Callable[[Sequence[PricedCall]], Sequence[PricedCall]]
+"""Which of these calls the store has, though it refused them: rows are stored before the views that may fail."""
+
+
+def commit(store: Inserts, calls: Sequence[PricedCall], patience: float, has: Has) -> Iterator[Part]:
     """Store the calls; each part is yielded as soon as it is stored, or found to be impossible to store.
 
     Tries for about `patience` seconds in all, then raises StoreError; what was yielded before stays stored.
     """
     give_up = time.monotonic() + patience
     for part in encoded(store, calls):
-        yield from _committed(store, part, give_up)
+        yield from _committed(store, part, give_up, has)
 
 
-def _committed(store: Inserts, part: Part, give_up: float) -> Iterator[Part]:
+def _committed(store: Inserts, part: Part, give_up: float, has: Has) -> Iterator[Part]:
     if part.block is None:
         yield part
         return
@@ -98,14 +102,27 @@ def _committed(store: Inserts, part: Part, give_up: float) -> Iterator[Part]:
     except StoreError as error:
         if not error.rows_at_fault:
             raise
-        if len(part.calls) > 1:
-            for half in halves(part.calls):
-                for smaller in _encoded(store, half):
-                    yield from _committed(store, smaller, give_up)
-        else:
-            yield refused(part.calls[0], error)
+        stored = patiently(lambda: has(part.calls), give_up)
+        if stored:
+            yield Part(stored, part.block)
+        for left in _smaller(without(part.calls, stored)):
+            if len(part.calls) == 1:
+                yield refused(left[0], error)
+                continue
+            for smaller in _encoded(store, left):
+                yield from _committed(store, smaller, give_up, has)
         return
     yield part
+
+
+def without(calls: Sequence[PricedCall], others: Sequence[PricedCall]) -> list[PricedCall]:
+    """The calls that are not among the others."""
+    keys = {call.arrived.key for call in others}
+    return [call for call in calls if call.arrived.key not in keys]
+
+
+def _smaller(calls: Sequence[PricedCall]) -> Iterator[Sequence[PricedCall]]:
+    return filter(None, halves(calls))
 
 
 def _insert(store: Inserts, block: Block, give_up: float) -> None:

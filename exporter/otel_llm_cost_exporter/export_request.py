@@ -9,7 +9,6 @@ looked up as a whole, and only those that are new are parsed.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol, cast
 
@@ -155,7 +154,7 @@ def _pair(raw: bytes) -> tuple[str, Any]:
         pair = KeyValue.FromString(raw)
     except DecodeError:
         return "", None
-    return sys.intern(pair.key), _value(pair.value)
+    return pair.key, _value(pair.value)
 
 
 def _placed(raw: bytes) -> Placed:

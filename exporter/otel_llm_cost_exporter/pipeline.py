@@ -23,12 +23,14 @@ from .costing import NO_BILL, price
 from .decode import MOST_SPANS, Arrived, decode_body
 from .dedupe import Window, billed_long_ago
 from .entry import Entry
-from .recall import Asks, billed, kept, latest
+from .recall import Asks, begun, billed, kept, latest
 from .rows import PricedCall
 
 _log = logging.getLogger(__name__)
 
 _MOST_WARNINGS: Final = 1_000
+_KEYS_LAST_NS: Final = 86_400 * 10**9
+"""Of what was received so long ago the store may have no keys any more: it keeps them by the day."""
 _SMALLEST_WINDOW: Final = 2 * MOST_SPANS
 """Calls.  The largest request must be remembered whole, and another with it, or sent again it is billed again."""
 
@@ -73,6 +75,7 @@ class Pipeline:
         self._warned: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
         self._asks: Asks | None = None
+        self._began_ns = 0
 
     def recall(self, store: Asks) -> None:
         """Remember what the store took last, so that what is sent again after a restart is not billed again.
@@ -80,6 +83,7 @@ class Pipeline:
         From then on the store is also asked about every batch: another process may have stored a part of it.
         """
         self._asks = store
+        self._began_ns = time.time_ns()
         self._window.remember(latest(store, self._window.size))
 
     def take(self, entry: Entry) -> int:
@@ -97,7 +101,7 @@ class Pipeline:
             return 0
         with self._lock:
             priced = patiently(lambda: self.judged(calls), time.monotonic() + self._patience)
-            for part in commit(self._store, priced, self._patience):
+            for part in commit(self._store, priced, self._patience, self.has):
                 if part.block is not None:
                     self.remember(part.calls)
                 else:
@@ -123,11 +127,28 @@ class Pipeline:
         self.counters.set_aside.update(call.set_aside for call in stored if call.set_aside)
         self.counters.unknown_price += sum(map(_lacks_a_price, stored))
 
+    def has(self, refused: Sequence[PricedCall]) -> list[PricedCall]:
+        """Those that the store has although it refused them: a view failed.  StoreError if it cannot be asked now."""
+        if self._asks is None:
+            return []
+        stored = {call.key for call, _ in begun(self._asks, [call.arrived for call in refused])}
+        return [call for call in refused if call.arrived.key in stored]
+
     def _ask_about(self, calls: Sequence[Arrived]) -> None:
         if self._asks is not None:
             strangers = self._window.strangers(calls)
+            self._window.remember(begun(self._asks, self._of_before(strangers)))
             self._window.remember(kept(self._asks, strangers))
             self._window.remember(billed(self._asks, billed_long_ago(strangers)))
+
+    def _of_before(self, calls: Sequence[Arrived]) -> list[Arrived]:
+        """Those that the store may have without their keys.
+
+        Keys are kept for days only, counted from the receipt, and an earlier process may have died at an insert that
+        did not reach them.
+        """
+        before = max(self._began_ns, time.time_ns() - _KEYS_LAST_NS)
+        return [call for call in calls if call.received_ns < before]
 
     def _price(self, call: Arrived) -> Cost:
         try:

@@ -71,6 +71,19 @@ def kept(store: Asks, calls: Iterable[Arrived]) -> list[Stored]:
         for part in _parts(list(_keys(calls)), _MOST_KEYS * len(_KEYS))
         for row in store.query(_sql("moments"), {**_packed(part), "count": len(part), "days": _DAYS})
     }
+    return _at(store, moments)
+
+
+def begun(store: Asks, calls: Iterable[Arrived]) -> list[Stored]:
+    """Stored calls that began when one of these did: these very ones among them, whatever `call_keys` has of them.
+
+    It reads rows and not keys, which takes longer and sees what was stored long ago, or by an insert that broke off
+    before its views.
+    """
+    return _at(store, {call.start_ns for call in calls})
+
+
+def _at(store: Asks, moments: Iterable[int]) -> list[Stored]:
     return [
         found
         for part in _parts(sorted(moments))

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from .decode import Arrived
 from .dialects import ANTHROPIC_SDK, OURS
+from .rows import LONGEST_TEXT
 
 FIRST_HAND: Final = frozenset({OURS, ANTHROPIC_SDK})
 """Scopes of spans that see the request itself; what a framework tells is told at second hand."""
@@ -79,8 +80,13 @@ class _Told(NamedTuple):
 def _told(call: Arrived) -> _Told:
     request, response = call.call.request, call.call.response
     sent, got = (usage.input_tokens, usage.output_tokens) if (usage := response.usage) else (None, None)
-    models = request.model, response.model
-    return _Told(call.start_ns, ends(call), call.tenant, call.service_name, sent, got, response.id, *models)
+    texts = map(_short, (response.id, request.model, response.model))
+    return _Told(call.start_ns, ends(call), call.tenant, call.service_name[:LONGEST_TEXT], sent, got, *texts)
+
+
+def _short(text: str | None) -> str | None:
+    """What is kept of a hundred thousand calls must not be as long as their sender likes."""
+    return text[:LONGEST_TEXT] if text else text
 
 
 class _Hand:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 import tracemalloc
 from collections.abc import Mapping, Sequence
@@ -371,7 +370,8 @@ def test_names_of_any_length_are_not_kept(store: Store) -> None:
     tracemalloc.start()
     for number in range(20):
         endless = "x" * 500_000 + str(number)
-        pipeline.write(calls(span(chat(**{f"gen_ai.response.{name}": endless for name in ("model", "id")}))))
+        texts = ("request.model", "response.model", "response.id")
+        pipeline.write(calls(span(chat(**{f"gen_ai.{name}": endless for name in texts}))))
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 5_000_000

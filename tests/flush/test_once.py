@@ -11,11 +11,13 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_llm_cost_exporter import commit, costing, pipeline
+from otel_llm_cost_exporter.decode import decode
+from otel_llm_cost_exporter.dedupe import Window
 from otel_llm_cost_exporter.entry import Entry
 from otel_llm_cost_exporter.flush.frozen import FrozenFile
 from tests.exporter.otlp import chat, request, span
 
-from .house import House, refuse_to_encode, until
+from .house import BOOK, House, refuse_to_encode, until
 
 LONG_AGO = timedelta(days=10)
 
@@ -72,6 +74,54 @@ def test_a_block_that_is_stored_is_not_stored_again_when_the_next_is_refused(
     house.settle()
     assert (house.rows(), house.rollup(), len(house.flusher.dead_letters)) == (5, 5, 1)
     assert [len(batch.calls) for batch in house.told] == [5]
+
+
+@pytest.fixture
+def picky(house: House) -> House:
+    """A view of the store's owner refuses a call whose feature is no number; its row is stored all the same."""
+    store = house.troubled.store
+    store.command("CREATE TABLE theirs (feature UInt8) ENGINE = MergeTree ORDER BY feature")
+    store.command("CREATE MATERIALIZED VIEW theirs_mv TO theirs AS SELECT toUInt8(feature) AS feature FROM llm_calls")
+    return house
+
+
+def numbered(*features: str) -> list[Span]:
+    return [span(chat(**{"llm_cost.feature": feature})) for feature in features]
+
+
+def test_what_a_view_refuses_is_stored_once(picky: House) -> None:
+    picky.send(*numbered("1", "2", "three", "4", "5"))
+    picky.settle()
+    assert picky.rows() == 5
+    assert picky.pipeline.counters.stored == 5
+
+
+def test_what_a_view_refused_before_a_restart_is_stored_once(picky: House) -> None:
+    interrupt(picky, *numbered("1", "2"))
+    (picky.folder / "frozen").unlink()
+    picky.troubled.store.command("TRUNCATE TABLE call_keys")
+    picky.up()
+    picky.settle()
+    assert (picky.rows(), picky.pipeline.counters.dropped_as_seen) == (2, 2)
+
+
+def test_in_process_what_a_view_refuses_is_stored_once(picky: House) -> None:
+    exporter = pipeline.Pipeline(picky.troubled, BOOK, patience=0.0)
+    exporter.recall(picky.troubled)
+    calls = decode(request(*numbered("1", "2", "three", "4", "5")), time.time_ns()).calls
+    assert exporter.write(calls) == 0
+    assert (picky.rows(), exporter.counters.stored) == (5, 5)
+
+
+def test_what_waited_for_days_is_still_known_again(house: House) -> None:
+    """The store keeps the keys of what was received in the last days only."""
+    received_ns = time.time_ns() - int(LONG_AGO.total_seconds()) * 10**9
+    calls = [old_call() for _ in range(3)]
+    for some in (calls[:2], calls[1:]):
+        house.journal.take(Entry(request(*some).SerializeToString(), received_ns, 2))
+        house.settle()
+        house.pipeline._window = Window(100_000)
+    assert (house.rows(), house.rollup()) == (3, 3)
 
 
 @pytest.mark.parametrize("lost", ["the end", "all"])

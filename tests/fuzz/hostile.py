@@ -20,7 +20,7 @@ SECRET: Final = "what was asked in confidence"
 NAMES: Final = (
     *attributes._READERS,
     *FOREIGN,
-    *SIGNS,
+    *sorted(SIGNS),  # a set has another order in every process
     "llm_cost.tag.team",
     "llm_cost.tag.",
     "service.name",

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from random import Random
 from typing import Any, Final, Self
 
@@ -92,8 +93,8 @@ def _spans(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _with_places(document: dict[str, Any]) -> tuple[str, list[str]]:
-    ids = {span[name] for span in _spans(document) for name in ("traceId", "spanId")}
-    return json.dumps(document), sorted(ids, key=len, reverse=True)
+    ids = dict.fromkeys(span[name] for name in ("traceId", "spanId") for span in _spans(document))
+    return json.dumps(document), list(ids)
 
 
 def _descend(draw: Random, value: Any) -> None:
@@ -130,7 +131,7 @@ def _number(draw: Random, it: dict[str, Any]) -> None:
 
 
 def _id(draw: Random, it: dict[str, Any]) -> None:
-    it[draw.choice((*_IDS, "trace_id"))] = draw.choice(_BAD_IDS)
+    it[draw.choice((*_IDS, "trace_id"))] = deepcopy(draw.choice(_BAD_IDS))
 
 
 def _attribute(draw: Random, it: dict[str, Any]) -> None:

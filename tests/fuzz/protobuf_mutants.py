@@ -186,7 +186,7 @@ _CHANGES: Final[Sequence[Callable[[Protobuf, str, Fields], None]]] = (
 
 def _ids(request: ExportTraceServiceRequest) -> list[bytes]:
     spans = list(spans_of(request))
-    return sorted({one.trace_id for one in spans} | {one.span_id for one in spans}, key=len, reverse=True)
+    return list(dict.fromkeys([*(one.trace_id for one in spans), *(one.span_id for one in spans)]))
 
 
 def _collect(kind: str, body: bytes, into: dict[str, list[bytes]]) -> None:

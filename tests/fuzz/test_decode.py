@@ -7,9 +7,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_llm_cost.pricing import PriceBook
-from otel_llm_cost_exporter.decode import Arrived, decode_body
+from otel_llm_cost_exporter.decode import Arrived, decode
 from otel_llm_cost_exporter.entry import Entry
 from otel_llm_cost_exporter.pipeline import Pipeline
 from otel_llm_cost_exporter.prices.data import load_book
@@ -58,7 +59,7 @@ class _Road:
 
     def _decode(self, entry: Entry, rejected: int) -> None:
         calls = self.pipeline.decode(entry)
-        decoded = decode_body(entry.body, entry.received_ns)
+        decoded = decode(ExportTraceServiceRequest.FromString(entry.body), entry.received_ns)
         assert (decoded.rejected, decoded.calls) == (rejected, calls)
         agree(entry.body, calls)
         self.calls += calls

@@ -33,6 +33,10 @@ def _nothing(_: Any) -> None:
     """Nobody is told."""
 
 
+_OVERTIME: Final = 1.0
+"""Seconds to notice that it is time to end."""
+
+
 class Flusher:
     """A thread from `start` to `close`.
 
@@ -95,10 +99,14 @@ class Flusher:
         return self._journal.head >= position
 
     def close(self, patience: float = 10.0) -> bool:
-        """Store what the journal has, for at most about `patience` seconds; False where something is left in it."""
+        """Store what the journal has, for at most about `patience` seconds; False where something is left in it.
+
+        It may be `alive` even then, where a store took an insert and does not answer: journal and store must be left
+        as they are, for it uses both.
+        """
         self._patience.give_up = time.monotonic() + patience
         self._closing.set()
-        self._thread.join()
+        self._thread.join(patience + _OVERTIME)
         return self._journal.head >= self._journal.tail
 
     def _run(self) -> None:

@@ -145,6 +145,13 @@ class Road:
     ) -> None:
         """Something among the calls is bad for good: go on without what is stored, with half of them at a time."""
         left = [one for one in sent if one.call.key not in stored]
+        if len(left) > 1:
+            _log.error(
+                "%d of %d calls are tried in parts, for something among them is refused: %s",
+                len(left),
+                len(sent),
+                _why(error),
+            )
         if len(left) < len(sent):
             self._store(left, rest, told)
         elif len(left) == 1:
@@ -164,14 +171,23 @@ class Road:
         batch = self._freeze(parts, unfit, sent, rest)
         for part in parts:
             if part.block is not None:
-                self._insert(part.block)
-                told.calls.extend(part.calls)
-                self.pipeline.remember(part.calls)
+                self._store_part(part, part.block, told)
         self.at("inserted")
         told.seen.update({call.key for call, _ in sent}.difference(call.arrived.key for call in priced))
         self.pipeline.counters.dropped_as_seen += len(sent) - len(priced)
         self.pipeline.counters.refused += len(unfit)
         return batch
+
+    def _store_part(self, part: Part, block: Block, told: Batch) -> None:
+        refusal, stored = None, part.calls
+        try:
+            self._insert(block)
+        except StoreError as error:
+            refusal, stored = error, self.patience(lambda: self.pipeline.has(part.calls))
+        told.calls.extend(stored)
+        self.pipeline.remember(stored)
+        if refusal is not None:
+            raise refusal
 
     def _freeze(self, parts: Sequence[Part], unfit: Sequence[Part], sent: Sequence[Sent], rest: Frozen) -> Frozen:
         came_in = {call.key: entry for call, entry in sent} if unfit else {}
@@ -210,8 +226,12 @@ def _days(sent: Sequence[Sent]) -> frozenset[date]:
     return frozenset(_FIRST_DAY + timedelta(days=day) for day in days)
 
 
+def _why(error: Exception | str) -> str:
+    return str(error) if isinstance(error, (str, StoreError)) else f"a fault in otel-llm-cost ({type(error).__name__})"
+
+
 def _letter(call: Arrived, entry: Entry, error: Exception | str) -> DeadLetter:
-    told = error if isinstance(error, (str, StoreError)) else f"a fault in otel-llm-cost ({type(error).__name__})"
+    told = _why(error)
     ids = f"{call.trace_id.hex()}:{call.span_id.hex()}"
     _log.error("a call cannot be stored and becomes a dead letter, %s: %s", call.ids, told)
-    return DeadLetter(only(entry, call.trace_id, call.span_id), str(told), (ids,))
+    return DeadLetter(only(entry, call.trace_id, call.span_id), told, (ids,))

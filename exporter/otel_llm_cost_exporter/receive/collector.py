@@ -143,20 +143,27 @@ class Collector:
         if self.watch is not None:
             self.watch.stop()
         drained = self.flusher.close(_DRAIN)
-        if self.watch is not None:
-            self.watch.close()
-        if self._beside is not None:
-            self._beside.close()
         if self.forwarder is not None:
             self.forwarder.close(_LAST)
         if self.queries is not None:
             self.queries.close()
         self._observer.close(_LAST)
+        if self.flusher.alive:
+            _log.warning("the store does not answer; its connection and the journal are left to the end of the process")
+        else:
+            self._let_go()
+        self._closed = drained
+        return drained
+
+    def _let_go(self) -> None:
+        """Close what the flusher worked with."""
+        if self.watch is not None:
+            self.watch.close()
+        if self._beside is not None:
+            self._beside.close()
         self.journal.close()
         if self.store is not None and self.store is not self._open:
             self.store.close()
-        self._closed = drained
-        return drained
 
     def __enter__(self) -> Self:
         return self

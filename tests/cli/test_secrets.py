@@ -40,7 +40,7 @@ def test_an_empty_report_names_the_store_without_its_password(
     assert "S3cret" not in said.out + said.err
 
 
-@pytest.mark.parametrize("command", ["report", "migrate", "doctor", "serve"])
+@pytest.mark.parametrize("command", ["report", "migrate", "doctor"])
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_a_server_that_cannot_be_reached_is_told_without_its_password(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, options: tuple[str, ...]

@@ -27,12 +27,14 @@ NO_PRICES = PriceBook(Catalogue("none", date(2026, 1, 1), {}))
 
 
 class Troubled:
-    """A real store in front of which trouble stands: away, deaf after an insert, or refusing rows by span id."""
+    """A real store in front of which trouble stands: away, hanging, deaf after an insert, or refusing rows by span id."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.away = threading.Event()
         self.deaf = threading.Event()
+        self.answers = threading.Event()
+        self.answers.set()
         self.refused = threading.Event()
         self.poison: set[bytes] = set()
 
@@ -43,6 +45,9 @@ class Troubled:
         return self.store.query(sql, parameters)
 
     def insert_block(self, table: str, names: Sequence[str], block: bytes, token: str) -> None:
+        if not self.answers.is_set():
+            self.refused.set()
+            self.answers.wait()
         if self.away.is_set():
             self.refused.set()
             raise StoreError("the store is away.")

@@ -170,6 +170,20 @@ def test_closing_stores_what_waits(tmp_path: Path, house: House) -> None:
     assert house.rows() == 5
 
 
+def test_closing_does_not_wait_for_a_store_that_hangs(house: House) -> None:
+    house.troubled.answers.clear()
+    house.send(span(chat()))
+    assert house.troubled.refused.wait(10)
+    assert not house.flusher.close(patience=0.0)
+    assert house.flusher.alive
+    house.troubled.answers.set()
+    until(lambda: not house.flusher.alive)
+    house.journal.close()
+    house.up()
+    house.settle()
+    assert (house.rows(), house.rollup()) == (1, 1)
+
+
 def test_a_store_that_cannot_be_opened_yet_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Store.open("chdb://memory") as store, caplog.at_level(logging.ERROR):
         tries = iter([StoreError("nobody answers."), StoreError("nobody answers.")])

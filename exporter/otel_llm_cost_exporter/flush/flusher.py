@@ -67,6 +67,8 @@ class Flusher:
         self._at = at
         self._closing = threading.Event()
         self._patience = Patience(self.state, self._closing)
+        self._put_off = ""
+        """Why letters cannot be replayed now."""
         self._busy = threading.Lock()
         self._went_on = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="llm-cost-flusher", daemon=True)
@@ -168,4 +170,8 @@ class Flusher:
                 self._journal.append_again(letter.entry)
                 self.dead_letters.remove(name)
         except (Overloaded, OSError) as error:
-            _log.warning("a dead letter cannot be replayed now, and will be later: %s", error)
+            if str(error) != self._put_off:
+                _log.warning("a dead letter cannot be replayed now, and will be later: %s", error)
+            self._put_off = str(error)
+        else:
+            self._put_off = ""

@@ -98,18 +98,27 @@ def billed(store: Asks, ids: Sequence[str]) -> list[Stored]:
 
 def _keys(calls: Iterable[Arrived]) -> set[bytes]:
     """As the view `call_keys_mv` has them: these very spans, those below them, those above them, their responses."""
-    found: set[bytes] = set()
+    found: dict[str, set[bytes]] = {}
     for call in calls:
-        found.add(call.span_id)
-        found.add(call.span_id.translate(_TURNED))
-        found.add(call.parent_span_id)
-        found.update(call.ancestors)
+        keys = found.setdefault(call.tenant, set())
+        keys.add(call.span_id)
+        keys.add(call.span_id.translate(_TURNED))
+        keys.add(call.parent_span_id)
+        keys.update(call.ancestors)
         if response := call.call.response.id:
             provider = (call.call.request.provider or "")[:LONGEST_TEXT]
-            name = f"{provider}\0{response[:LONGEST_TEXT]}".encode(errors="surrogatepass")
-            found.add(hashlib.md5(name, usedforsecurity=False).digest()[:8])
-    found.discard(_NO_SPAN)
-    return found
+            keys.add(_hashed(f"{provider}\0{response[:LONGEST_TEXT]}".encode(errors="surrogatepass")))
+    return {key for tenant, keys in found.items() for key in _of(tenant, keys - {_NO_SPAN})}
+
+
+def _of(tenant: str, keys: set[bytes]) -> set[bytes]:
+    """The keys of a tenant, which nobody else's calls can have."""
+    salt = tenant.encode() + b"\0"
+    return {_hashed(salt + key) for key in keys} if tenant else keys
+
+
+def _hashed(name: bytes) -> bytes:
+    return hashlib.md5(name, usedforsecurity=False).digest()[:8]
 
 
 def _packed(keys: Sequence[bytes]) -> dict[str, _Packed]:

@@ -120,6 +120,7 @@ def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.integration
 def test_what_was_served_is_what_is_billed(tmp_path: Path) -> None:
     done = demo(tmp_path, "--json")
     assert done.returncode == 0, done.stdout + done.stderr

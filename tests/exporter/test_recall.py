@@ -10,6 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otel_llm_cost.pricing import PriceBook
 from otel_llm_cost.record import Call
 from otel_llm_cost_exporter.decode import decode
+from otel_llm_cost_exporter.entry import ANONYMOUS, Sender
 from otel_llm_cost_exporter.pipeline import Pipeline
 from otel_llm_cost_exporter.recall import kept
 from otel_llm_cost_exporter.store import Store, StoreError
@@ -25,10 +26,11 @@ class Collectors:
     def __init__(self, store: Store, book: PriceBook) -> None:
         self._store, self._book = store, book
 
-    def export(self, *spans: Span, scope: str = "") -> None:
+    def export(self, *spans: Span, scope: str = "", tenant: str = "") -> None:
         forgetful = Pipeline(self._store, self._book, patience=0.0)
         forgetful.recall(_NothingLately(self._store))
-        forgetful.write(decode(request(*spans, scope=scope), NOW).calls)
+        sender = Sender("key", tenant) if tenant else ANONYMOUS
+        forgetful.write(decode(request(*spans, scope=scope), NOW, sender=sender).calls)
 
     def rows(self) -> list[str]:
         """Why each row is set aside, or empty, by time."""
@@ -69,6 +71,15 @@ def test_a_span_that_another_process_stored_is_dropped(collectors: Collectors) -
     collectors.export(one)
     collectors.export(other, one)
     assert collectors.rows() == ["", ""]
+
+
+def test_nobody_hides_what_another_tenant_has_stored_behind_the_same_ids(collectors: Collectors) -> None:
+    mine = span(chat())
+    flood = [span(chat(), span_id=mine.span_id, start_time_unix_nano=NOW - 10**10 + n) for n in range(399)]
+    collectors.export(mine, tenant="mine")
+    collectors.export(*flood, tenant="theirs")
+    collectors.export(mine, tenant="mine")
+    assert len(collectors.rows()) == 400
 
 
 def test_a_parent_that_comes_later_is_set_aside(collectors: Collectors) -> None:

@@ -68,7 +68,7 @@ def live(folder: str, bodies: Mapping[int, tuple[bytes, int]], life: Life, told:
         view = _View(store, Path(folder))
         troubled = TroubledStore(store, life.troubles, death, view, say)
         journal = Journal(
-            Path(folder) / "journal", segment_bytes=20_000, keep_free=0, disk=_Disk(life.troubles, say), at=death
+            Path(folder) / "journal", segment_bytes=4_000, keep_free=0, disk=_Disk(life.troubles, say), at=death
         )
         _troubled_freeze(life.troubles, say)
         flusher = Flusher(

@@ -27,7 +27,7 @@ NO_PRICES = PriceBook(Catalogue("none", date(2026, 1, 1), {}))
 
 
 class Troubled:
-    """A real store in front of which trouble stands: away, hanging, deaf after an insert, or refusing rows by span id."""
+    """A real store in front of which trouble stands: away, hanging, deaf after an insert, or refusing span ids."""
 
     def __init__(self, store: Store) -> None:
         self.store = store

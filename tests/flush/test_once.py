@@ -19,6 +19,8 @@ from tests.exporter.otlp import chat, request, span
 
 from .house import BOOK, House, refuse_to_encode, until
 
+pytestmark = pytest.mark.integration
+
 LONG_AGO = timedelta(days=10)
 
 

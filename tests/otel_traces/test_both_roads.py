@@ -25,6 +25,8 @@ from tests.exporter.otlp import chat, request, span
 
 from . import both_roads, samples, upstream
 
+pytestmark = pytest.mark.integration
+
 OURS = "otel_llm_cost"
 
 

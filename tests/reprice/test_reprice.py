@@ -164,6 +164,7 @@ class Breaks:
             raise StoreError("gone")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("after", [False, True])
 def test_a_run_that_breaks_off_anywhere_is_taken_up(
     store: Store, book: PriceBook, monkeypatch: pytest.MonkeyPatch, *, after: bool

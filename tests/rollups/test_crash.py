@@ -16,6 +16,8 @@ from otel_llm_cost_exporter.store import Store
 
 from .calls import DAYS, held, insert, made, one_too_many, without_view
 
+pytestmark = pytest.mark.integration
+
 KILLS = 12
 IN_OCTOBER = [day for day in DAYS if day.month == 10]
 

@@ -12,6 +12,8 @@ from otel_llm_cost_exporter.store import Store, StoreError
 
 from .calls import DAYS, VIEW, held, insert, made, nanoseconds, one_too_many, without_view
 
+pytestmark = pytest.mark.integration
+
 (COST,) = ROLLUPS
 OCTOBER = date(2026, 10, 1)
 IN_OCTOBER = [day for day in DAYS if day.month == 10]

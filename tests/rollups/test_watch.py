@@ -17,6 +17,8 @@ from otel_llm_cost_exporter.store import Store, StoreError
 
 from .calls import DAYS, held, insert, made, nanoseconds, one_too_many, without_view
 
+pytestmark = pytest.mark.integration
+
 TODAY = DAYS[-1]
 
 

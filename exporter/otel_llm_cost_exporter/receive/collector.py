@@ -157,9 +157,9 @@ class Collector:
 
     def _let_go(self) -> None:
         """Close what the flusher worked with."""
-        if self.watch is not None:
-            self.watch.close()
-        if self._beside is not None:
+        if self.watch is not None and not self.watch.close(_LAST):
+            _log.warning("a look at the rollups is not at its end; its connection is left to the end of the process")
+        elif self._beside is not None:
             self._beside.close()
         self.journal.close()
         if self.store is not None and self.store is not self._open:

@@ -100,11 +100,12 @@ class Watch:
         """Begin nothing further; to be called before the flusher ends, which may leave a batch unfinished."""
         self._stop.set()
 
-    def close(self) -> None:
-        """Stop after the statement that is running; returns when nothing is under way.  Safe to call again."""
+    def close(self, within: float | None = None) -> bool:
+        """Stop after the statement that is running; False where that took longer than so many seconds."""
         self.stop()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(within)
+        return not self._thread.is_alive()
 
     def __enter__(self) -> Self:
         self.start()

@@ -21,6 +21,8 @@ from tests.instrumentation.conftest import watching
 from .doors import INSTRUMENTORS, SOME
 from .faults import fail
 
+pytestmark = pytest.mark.integration
+
 TEXT = "Where?"
 SPOKEN = {"role": "user", "content": TEXT}
 

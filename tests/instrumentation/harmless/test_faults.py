@@ -15,6 +15,8 @@ from .doors import FEW, SOME, STREAMS, Door, each, instrumented
 from .faults import SECRET, fail, telemetry
 from .hosts import cut
 
+pytestmark = pytest.mark.integration
+
 PROMPT = "Where?"
 """What every way asks."""
 READERS = sorted(name for name in vars(protocol.Provider) if not name.startswith("_"))

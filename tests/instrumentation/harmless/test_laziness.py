@@ -5,7 +5,11 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
+import pytest
+
 from .doors import STREAMS, Door, each, instrumented
+
+pytestmark = pytest.mark.integration
 
 Steps = list[tuple[str, tuple[int, int]]]
 

@@ -13,6 +13,8 @@ import pytest
 
 from .doors import SOME, Door, each, instrumented
 
+pytestmark = pytest.mark.integration
+
 WHOLE = [door for door in SOME if door.way.read == "value" and not door.asynchronous]
 RAW = [door for door in SOME if door.sdk != "google" and not door.asynchronous and door.way.read == "raw"]
 OPEN = [

@@ -13,6 +13,8 @@ from tests.instrumentation.conftest import watching
 
 from .doors import INSTRUMENTORS, STREAMS, Door, each
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[3]
 SYNC = [door for door in STREAMS if not door.asynchronous and door.way.read == "stream"]
 

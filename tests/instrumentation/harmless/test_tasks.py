@@ -25,6 +25,8 @@ from tests.instrumentation.conftest import watching
 from .doors import FEW, INSTRUMENTORS, SOME, STREAMS, Door, each, instrumented
 from .hosts import Host, Part
 
+pytestmark = pytest.mark.integration
+
 ASYNC = [door for door in SOME if door.asynchronous and not isinstance(door.way.body, bytes)]
 ASYNC_STREAMS = [door for door in STREAMS if door.asynchronous and door.way.read in ("stream", "helper")]
 SYNC_STREAMS = [door for door in STREAMS if not door.asynchronous and door.way.read in ("stream", "helper")]

@@ -59,7 +59,7 @@ def dull(event: bytes, request: Request) -> bool:
 def chunk(event: Any, request: Request) -> Response:
     """A chat chunk, a Responses event that carries the response so far, or an event of an image or audio stream."""
     said = view(event)
-    kind = said.get("type")
+    kind = text(said, "type")
     if kind == "error":
         return Response(error=error_of(within(said, "error") or said))
     part = response(within(said, "response") or said, request)

@@ -99,7 +99,7 @@ def _tools(answer: Mapping[str, Any]) -> tuple[int | None, int | None]:
 
     Where the answer itself counts the searches of the web, that counts: discounted ones are not in it.
     """
-    called = [call for raw in items(answer, "output") if (call := view(raw)).get("type") in _BILLED]
+    called = [call for raw in items(answer, "output") if text(call := view(raw), "type") in _BILLED]
     if not called:
         return None, None
     files = sum(call["type"] == "file_search_call" for call in called)

@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from benchmarks.collector import body
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -140,7 +142,20 @@ def send(port: int, bodies: Sequence[tuple[bytes, int]], senders: int, pace: flo
 
 
 def _bodies(total: int, size: int) -> list[tuple[bytes, int]]:
-    return [(body(size), size) for _ in range(max(1, total // size))]
+    """Requests of so many spans; each call in them is another."""
+    made = ExportTraceServiceRequest.FromString(body(size))
+    spans = made.resource_spans[0].scope_spans[0].spans
+    ids = [next(pair.value for pair in span.attributes if pair.key == "gen_ai.response.id") for span in spans]
+    return [(_anew(made, spans, ids), size) for _ in range(max(1, total // size))]
+
+
+def _anew(made: ExportTraceServiceRequest, spans: Any, ids: Sequence[Any]) -> bytes:
+    now = time.time_ns()
+    for span, response_id in zip(spans, ids, strict=True):
+        span.trace_id, span.span_id = os.urandom(16), os.urandom(8)
+        span.start_time_unix_nano, span.end_time_unix_nano = now - 10**9, now
+        response_id.string_value = f"chatcmpl-{os.urandom(12).hex()}"
+    return bytes(made.SerializeToString())
 
 
 def _load(running: Running, total: int, size: int, senders: int) -> dict[str, float]:

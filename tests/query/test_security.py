@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from otel_llm_cost_exporter.query import PortTaken, QueryEndpoint
+from otel_llm_cost_exporter.ports import PortTaken
+from otel_llm_cost_exporter.query import QueryEndpoint
 from otel_llm_cost_exporter.query.guard import Guard
 from otel_llm_cost_exporter.query.limits import Limits
 from otel_llm_cost_exporter.query.settings import chosen

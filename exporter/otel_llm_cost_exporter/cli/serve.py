@@ -68,9 +68,9 @@ def serve(
     from otel_llm_cost_exporter.access.rates import default_rate  # noqa: PLC0415  # as the next
     from otel_llm_cost_exporter.config import provider_hosts  # noqa: PLC0415  # as the next
     from otel_llm_cost_exporter.forward import Target  # noqa: PLC0415  # as the next
+    from otel_llm_cost_exporter.ports import is_loopback  # noqa: PLC0415  # as the next
     from otel_llm_cost_exporter.prices.data import load_book  # noqa: PLC0415  # heavy
     from otel_llm_cost_exporter.receive.collector import Collector  # noqa: PLC0415  # heavy
-    from otel_llm_cost_exporter.receive.ports import is_loopback  # noqa: PLC0415  # as the next
 
     logs.to_stderr(as_json)
     observe.stand_alone()

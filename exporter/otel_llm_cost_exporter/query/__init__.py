@@ -9,7 +9,7 @@ expect, `reply` sends it, `answer` is how failures look, `endpoint` the server.
 """
 
 from .door import Readers
-from .endpoint import PortTaken, QueryEndpoint
+from .endpoint import QueryEndpoint
 from .limits import Limits
 
-__all__ = ["Limits", "PortTaken", "QueryEndpoint", "Readers"]
+__all__ = ["Limits", "QueryEndpoint", "Readers"]

@@ -74,8 +74,13 @@ class Refusal(Exception):
         super().__init__(text)
         self.code = code
 
+    @property
+    def name(self) -> str:
+        """ClickHouse's name of the error."""
+        return _NAMES[self.code]
+
     def __str__(self) -> str:
-        return f"Code: {self.code}. DB::Exception: {self.args[0]} ({_NAMES[self.code]})"
+        return f"Code: {self.code}. DB::Exception: {self.args[0]} ({self.name})"
 
 
 def status_of(code: int) -> int:

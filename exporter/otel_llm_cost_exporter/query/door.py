@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Mapping
 from typing import Final, Protocol
 
 from otel_llm_cost_exporter.access import Reader, Rejected
+from otel_llm_cost_exporter.ports import is_loopback
 
 from .answer import ACCESS_DENIED, AUTHENTICATION_FAILED, Refusal
 from .request import credentials
@@ -66,11 +66,3 @@ def host_of(header: str) -> str:
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine is reached under a name or address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

@@ -7,8 +7,8 @@ else comes in.  Questions run on connections of their own, so none of them holds
 from __future__ import annotations
 
 import logging
-import socket
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from otel_llm_cost_exporter.ports import listen
 from otel_llm_cost_exporter.store import Store
 from otel_llm_cost_exporter.store.raw import EngineFault
 
@@ -42,10 +43,6 @@ _GRACE: Final = 2
 """Seconds for answers under way when stopping; their queries are ended before."""
 _BODY_WITHIN: Final = 10.0
 _METHODS: Final = frozenset({"GET", "POST", "HEAD"})
-
-
-class PortTaken(Exception):
-    """The port cannot be had; the text says which and what to do."""
 
 
 class QueryEndpoint:
@@ -71,7 +68,7 @@ class QueryEndpoint:
         self._raw = store.raw()
         try:
             self._desk = Desk(self._raw, self._limits)
-            self._socket = _listen(host, port)
+            self._socket = listen(host, port, "queries", "--query-port")
         except BaseException:
             self._raw.close()
             raise
@@ -85,6 +82,9 @@ class QueryEndpoint:
         self._places = anyio.Semaphore(self._limits.at_once)
         self._threads = anyio.CapacityLimiter(4 * self._limits.at_once)
         self._under_way: set[Answer] = set()
+        self.answered = 0
+        self.refused: Counter[str] = Counter()
+        """By the name of ClickHouse's error, in lower case; `engine` where it was the engine that refused."""
         self._http = uvicorn.Server(
             uvicorn.Config(
                 self._app,
@@ -141,6 +141,7 @@ class QueryEndpoint:
             else:
                 await self._question(request, reply)
         except (Refusal, EngineFault) as fault:
+            self.refused[fault.name.lower() if isinstance(fault, Refusal) else "engine"] += 1
             await reply.fail(fault, self._raw.version)
         except ClientDisconnect:
             _log.debug("a client went away before its question was complete")
@@ -154,6 +155,7 @@ class QueryEndpoint:
             self._under_way.add(answer)
             try:
                 await reply.send(answer)
+                self.answered += 1
             finally:
                 self._under_way.discard(answer)
 
@@ -197,23 +199,3 @@ async def _body(request: Request, most: int) -> bytes:
     except TimeoutError:
         raise Refusal(BAD_ARGUMENTS, f"the request did not arrive within {_BODY_WITHIN:g} s.") from None
     return bytes(body)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listener: socket.socket | None = None
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        if listener is not None:
-            listener.close()
-        raise PortTaken(
-            f"cannot listen for queries on {host}:{port}: {error.strerror or error}. Stop what listens there (a"
-            " ClickHouse server?), or give another port with --query-port."
-        ) from error
-    return listener

@@ -23,17 +23,17 @@ from otel_llm_cost_exporter.flush import Batch, Flusher
 from otel_llm_cost_exporter.forward import Forwarder, Target, refuse_own
 from otel_llm_cost_exporter.journal import Journal
 from otel_llm_cost_exporter.pipeline import Pipeline
+from otel_llm_cost_exporter.ports import PortTaken, is_loopback, listen
 from otel_llm_cost_exporter.query import QueryEndpoint
 from otel_llm_cost_exporter.rollups import Watch
 from otel_llm_cost_exporter.store import Store
 
 from .discard import Discard
-from .grpc_server import grpc_server
+from .grpc_server import grpc_server, listen_grpc
 from .health import Checkup
 from .http_server import http_app
 from .ingest import DEFAULT_LIMIT, Ingest
 from .introspection import counters, parts, readings
-from .ports import PortTaken, is_loopback, listen_grpc, listen_http
 from .serving import uvicorn_server
 from .tls import TLS
 
@@ -95,7 +95,7 @@ class Collector:
         """Handles for the watch, whose looks take long, so that nobody waits for them."""
         self._closed: bool | None = None
         with ExitStack() as built:
-            self._socket = listen_http(host, http_port)
+            self._socket = listen(host, http_port, "OTLP over HTTP", "--http-port")
             built.callback(self._socket.close)
             self.http_port: int = self._socket.getsockname()[1]
             self.journal = Journal(journal, most_bytes=journal_bytes, keep_free=keep_free)

@@ -15,12 +15,14 @@ import grpc
 
 from otel_llm_cost_exporter import logs
 from otel_llm_cost_exporter.access.gate import Gate, Visitor
+from otel_llm_cost_exporter.ports import taken
 
 from . import answers
 from .discard import Discard
 from .door import Door, TurnedAway
 from .ingest import Ingest
 from .outcome import Outcome, Status
+from .tls import TLS, grpc_credentials
 
 _THREADS: Final = 32
 """Requests at once; each waits for its batch to be safe.  More wait their turn unread."""
@@ -53,6 +55,21 @@ def grpc_server(ingest: Ingest, discard: Discard, *, gate: Gate | None = None) -
     }
     server.add_generic_rpc_handlers((_Services(exports, Door(gate or Gate(), ingest.counters)),))
     return server
+
+
+def listen_grpc(server: Any, host: str, port: int, tls: TLS | None) -> int:
+    """Have the server listen; the port, PortTaken where it cannot be had."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        if tls is None:
+            bound = int(server.add_insecure_port(address))
+        else:
+            bound = int(server.add_secure_port(address, grpc_credentials(tls)))
+    except RuntimeError:
+        bound = 0
+    if bound == 0:
+        raise taken(host, port, "OTLP over gRPC", "--grpc-port", "the address is in use or not ours")
+    return bound
 
 
 class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no type information

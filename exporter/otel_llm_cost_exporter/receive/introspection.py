@@ -52,6 +52,7 @@ def readings(collector: Collector) -> observe.Readings:
         calls=_calls(pipeline.counters) if pipeline else observe.Calls(),
         forward=collector.forwarder.counts() if collector.forwarder else None,
         rollups=_rollups(watch.state()) if watch else observe.Rollups(),
+        queries=_queries(collector),
         machine=observe.Machine(memory_bytes=observe.resident_bytes(), disk_free_bytes=journal.free_bytes),
     )
 
@@ -65,6 +66,13 @@ def _received(collector: Collector, journal: JournalState) -> observe.Received:
         refused=counted.refused,
         duplicates=journal.duplicates,
     )
+
+
+def _queries(collector: Collector) -> observe.Queries:
+    endpoint = collector.queries
+    if endpoint is None:
+        return observe.Queries()
+    return observe.Queries(answered=endpoint.answered, refused=dict(endpoint.refused))
 
 
 def _journaled(state: JournalState) -> observe.Journal:

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
+from statistics import median
 from typing import Any
 from urllib.request import urlopen
 
@@ -215,7 +216,7 @@ def million(total: int = 1_000_000) -> None:
 
 
 def soak(minutes: float, pace: float) -> None:
-    """A steady load; memory in the second half must be what it was in the first, give or take a tenth."""
+    """A steady load; memory in the last quarter must be what it was in the one before, give or take a twentieth."""
     with collector() as running:
         end, samples, latencies, spans = time.monotonic() + 60 * minutes, [], [0.0], 0
         cpu = running.cpu
@@ -232,10 +233,12 @@ def soak(minutes: float, pace: float) -> None:
             )
         running.drained()
         assert int(running.ask("SELECT count() FROM llm_calls")[0][0]) == spans
-        first, second = max(samples[len(samples) // 4 : len(samples) // 2]), max(samples[len(samples) // 2 :])
+        # the engine's merges come and go, and larger parts take more: so medians, of the third and the last quarter
+        quarter = len(samples) // 4
+        first, second = median(samples[2 * quarter : 3 * quarter]), median(samples[3 * quarter :])
         print(f"  {spans:,} spans stored, {(running.cpu - cpu) / spans * 1e6:.0f} µs of CPU a span;", end=" ")
-        print(f"memory at most {first:.0f} MiB in the second quarter, {second:.0f} in the second half")
-        assert second < 1.1 * first, "memory grows"
+        print(f"memory {first:.0f} MiB in the third quarter, {second:.0f} in the last, {max(samples):.0f} at most")
+        assert second < 1.05 * first, "memory grows"
 
 
 def main() -> None:

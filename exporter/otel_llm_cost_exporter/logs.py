@@ -84,6 +84,7 @@ def to_stderr(as_json: bool) -> None:
     handler.addFilter(note_request)
     handler.setFormatter(JsonLines() if as_json else PlainLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # what cannot be reached is said by who tried
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it greets and takes leave once per server
 
 

@@ -7,7 +7,9 @@ import json
 import logging
 import socket
 import threading
+import time
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -414,3 +416,39 @@ def test_many_senders_at_once_are_told_apart(serve: Serve, kept: Kept, key_file:
         (sent,) = ExportTraceServiceRequest.FromString(entry.body).resource_spans[0].scope_spans[0].spans
         named = {pair.key: pair.value.string_value for pair in sent.attributes}
         assert named["llm_cost.project"] == entry.sender.project
+
+
+def test_calls_that_never_bring_their_message_keep_nobody_else_waiting(
+    serve: Serve, kept: Kept, key_file: Path, new_key: Mint
+) -> None:
+    stalling, honest = new_key("one"), new_key("other")
+    running, over = serve(kept, closed(key_file)), threading.Event()
+
+    def never() -> Iterator[bytes]:
+        over.wait(30)
+        yield from ()
+
+    with grpc.insecure_channel(f"127.0.0.1:{running.grpc_port}") as channel:
+        export = channel.stream_unary(TRACES)
+        stuck = [export.future(never(), metadata=(("x-api-key", stalling),)) for _ in range(60)]
+        began = time.monotonic()
+        running.call(BODY, x_api_key=honest)
+        assert time.monotonic() - began < 10
+        over.set()
+        told = {call.code() for call in stuck}
+    assert told == {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE}
+    assert len(kept.entries) == 1
+
+
+def test_who_was_turned_away_and_goes_on_sending_is_cut_off(
+    serve: Serve, kept: Kept, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_head, "_BODY_WITHIN", 0.2)
+    running = serve(kept, closed(key_file))
+    head = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx"
+    with socket.create_connection(("127.0.0.1", running.http_port), timeout=20) as connection:
+        connection.sendall(head)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    assert b" 401 " in answer.splitlines()[0]

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from .life import Life, Troubles, live
 pytestmark = pytest.mark.integration
 
 GROUPS, IN_A_GROUP = 8, 26
+AIMED = 5
 """Schedules, in groups that may run beside each other."""
 SEED = int(os.environ.get("LLM_COST_FAULT_SEED", "0")) or time.time_ns() % 10**9
 KILLS = (*journal.PHASES, *flush.PHASES, "inserting")
@@ -54,21 +56,27 @@ def processes() -> Any:
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_every_acknowledged_call_is_billed_once(group: int, tmp_path: Path, processes: Any) -> None:
     met: Counter[str] = Counter()
-    for number in range(IN_A_GROUP):
-        seed = f"{SEED}-{group}-{number}"
+
+    def run(seed: str, kill: str, trouble: str = "") -> None:
         print(f"schedule {seed} (LLM_COST_FAULT_SEED={SEED} draws the same)")  # noqa: T201
-        _run(random.Random(seed), KILLS[number % len(KILLS)], tmp_path / str(number), processes, met)  # noqa: S311
-        shutil.rmtree(tmp_path / str(number))
+        _run(random.Random(seed), kill, trouble, tmp_path / seed, processes, met)  # noqa: S311
+        shutil.rmtree(tmp_path / seed)
+
+    for number in range(IN_A_GROUP):
+        run(f"{SEED}-{group}-{number}", KILLS[number % len(KILLS)])
+    for kind, number in product((*KILLS, *TROUBLES), range(AIMED)):  # what chance has left out
+        if not met[kind]:
+            run(f"{SEED}-{group}-{kind}-{number}", kind if kind in KILLS else "", kind if kind in TROUBLES else "")
     assert {kind for kind in (*KILLS, *TROUBLES) if not met[kind]} == set(), "never happened, so nothing is shown"
 
 
-def _run(draw: random.Random, kill: str, folder: Path, processes: Any, met: Counter[str]) -> None:
+def _run(draw: random.Random, kill: str, trouble: str, folder: Path, processes: Any, met: Counter[str]) -> None:
     folder.mkdir()
     spans, bodies = _requests(draw)
     left = list(bodies)
     draw.shuffle(left)
     acknowledged: set[int] = set()
-    for life in _lives(draw, kill, left):
+    for life in _lives(draw, kill, trouble, left):
         told, exitcode = _live(folder, bodies, life, processes)
         acknowledged |= {what[1] for what in told if what[0] == "acknowledged"}
         met.update(what[1] for what in told if what[0] == "met")
@@ -128,18 +136,18 @@ def _cut(draw: random.Random, spans: Sequence[Span]) -> Iterator[Sequence[Span]]
         start += size
 
 
-def _lives(draw: random.Random, kill: str, left: Sequence[int]) -> Iterator[Life]:
+def _lives(draw: random.Random, kill: str, trouble: str, left: Sequence[int]) -> Iterator[Life]:
     """Two lives that end badly, or would if they came that far; what was sent in the first may be sent again."""
     middle = draw.randrange(1, len(left) + 1)
     first, second = list(left[:middle]), list(left[middle:])
     second += draw.sample(first, draw.randrange(len(first) + 1))
     for sends, nth in ((first, 1), (second, draw.choice((1, 2)))):
         again = draw.choices(sends, k=draw.randrange(3)) if sends else []
-        yield Life(sends=[*sends, *again], troubles=_troubles(draw, kill, nth))
+        yield Life(sends=[*sends, *again], troubles=_troubles(draw, kill, nth, trouble))
 
 
-def _troubles(draw: random.Random, kill: str, nth: int) -> Troubles:
-    kind = draw.choice(TROUBLES)
+def _troubles(draw: random.Random, kill: str, nth: int, trouble: str) -> Troubles:
+    kind = trouble or draw.choice(TROUBLES)
     often: dict[str, Any] = {kind: draw.randrange(1, 3)}
     if kind == "slow_disk":
         often[kind] = 0.02

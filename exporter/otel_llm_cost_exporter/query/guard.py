@@ -106,7 +106,7 @@ class Guard:
         entries = [
             (f"{self._raw.database}.{name}", theirs if int(has_project) else "0")
             for name, has_project in self._raw.rows(lists.sql("projects"))
-            if int(has_project) or not lists.PUBLIC.fullmatch(name)
+            if int(has_project) or not (lists.PUBLIC.fullmatch(name) or name in lists.SHARED)
         ]
         return {**lists.IN_ORDER, "additional_table_filters": map_of(entries)}
 
@@ -176,7 +176,10 @@ def _only_harmless_columns(found: Sequence[Token], *, bound: bool) -> None:
     for token in found:
         if bound and token.text in ("*", "COLUMNS"):
             raise _denied("* of a system table (name the columns)")
-        if token.is_name and (token.text in lists.PLACES or (bound and lists.VOLUMES.fullmatch(token.text))):
+        closed = token.text in lists.PLACES or (
+            bound and (token.text in lists.TEXTS or lists.VOLUMES.fullmatch(token.text) is not None)
+        )
+        if token.is_name and closed:
             raise _denied(f"the column {token.text} of a system table")
 
 

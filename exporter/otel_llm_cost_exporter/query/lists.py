@@ -62,6 +62,8 @@ STATE_TABLES: Final = names("""
 """)
 PLACES: Final = names("data_paths data_path metadata_path path")
 """Columns of those that tell where things lie on the machine."""
+TEXTS: Final = names("create_table_query as_select")
+"""Columns of those that hold the text of views: those of another reader name its projects."""
 VOLUMES: Final = re.compile(
     r"total_\w+|lifetime_\w+|\w*_bytes\w*|\w*_count|\w*rows\w*|marks\w*|\w*partition\w*|\w*size\w*"
 )
@@ -77,6 +79,8 @@ OF_BOUND_READERS: Final = frozenset({"SELECT", "DESCRIBE", "EXISTS"})
 
 PUBLIC: Final = re.compile(r"llm_price\w*|schema_migrations")
 """Tables of ours that everybody may read: they hold nothing of any project."""
+SHARED: Final = {"reprices": names("run stage")}
+"""Columns of others that everybody may read: `explain` asks which corrections were brought to their end."""
 IN_ORDER: Final = dict.fromkeys(
     names("""
         optimize_move_to_prewhere query_plan_optimize_prewhere query_plan_merge_filters query_plan_filter_push_down

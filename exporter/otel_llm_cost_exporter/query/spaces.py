@@ -56,8 +56,9 @@ class Spaces:
         self._raw.rows(f"CREATE DATABASE {name} ENGINE = Memory")
         for table, columns in self._raw.rows(lists.sql("columns")):
             types = dict(columns)
-            if "project" in types or lists.PUBLIC.fullmatch(table):
-                shown = ", ".join(_shown(column, kind) for column, kind in types.items())
+            open_to_all = lists.SHARED.get(table, types.keys())
+            if "project" in types or lists.PUBLIC.fullmatch(table) or table in lists.SHARED:
+                shown = ", ".join(_shown(column, kind) for column, kind in types.items() if column in open_to_all)
                 rows = f"`{self._raw.database}`.`{table}`{_theirs(projects) if 'project' in types else ''}"
                 self._raw.rows(f"CREATE VIEW {name}.`{table}` AS SELECT {shown} FROM {rows}")  # noqa: S608  # our own names
         return name

@@ -6,6 +6,8 @@ call arrives and its message is not read yet; a call that may not come in never 
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,14 +20,19 @@ from otel_llm_cost_exporter.access.gate import Gate, Visitor
 from otel_llm_cost_exporter.ports import taken
 
 from . import answers
+from .deadlines import Deadlines
 from .discard import Discard
 from .door import Door, TurnedAway
 from .ingest import Ingest
 from .outcome import Outcome, Status
 from .tls import TLS, grpc_credentials
 
-_THREADS: Final = 32
-"""Requests at once; each waits for its batch to be safe.  More wait their turn unread."""
+_THREADS: Final = 96
+"""Calls at once; each waits for its message to come and for its batch to be safe.  More wait their turn unread."""
+_UNREAD: Final = 24
+"""Calls of one sender whose message has not come yet: one that sends none leaves threads to the others."""
+_READ_WITHIN: Final = 30.0
+"""Seconds for a message to come."""
 _MOST_METADATA: Final = 32 * 1024
 """Bytes of a call's metadata: over it a call is refused by the transport, below it never."""
 _PACKAGE: Final = "opentelemetry.proto.collector"
@@ -78,6 +85,9 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no 
     def __init__(self, exports: Mapping[str, _Export], door: Door) -> None:
         self._exports = {f"/{_PACKAGE}.{name}/Export": (name, export) for name, export in exports.items()}
         self._door = door
+        self._unread: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._deadlines = Deadlines(_READ_WITHIN)
 
     def service(self, handler_call_details: Any) -> Any:
         """The handler of a call, None for a method that there is none of."""
@@ -99,7 +109,28 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no 
                 # a handler of a stream is called before anything is read
                 return grpc.stream_unary_rpc_method_handler(partial(_turn_away, turned.outcome, identity))
         # without (de)serializers the handler gets and gives bytes
-        return grpc.unary_unary_rpc_method_handler(partial(self._export, export, visitor, identity, via))
+        # and one of a stream reads its message itself, so that the wait for it has an end
+        return grpc.stream_unary_rpc_method_handler(partial(self._read, export, visitor, identity, via))
+
+    def _read(
+        self, export: _Export, visitor: Visitor, identity: str, via: str, messages: Any, context: Any
+    ) -> bytes | None:
+        key = visitor.sender.key
+        with self._lock:
+            self._unread[key] += 1
+            many = self._unread[key] > _UNREAD
+        try:
+            with self._deadlines.watched(context.cancel):
+                body = None if many else next(messages, None)
+        finally:
+            with self._lock:
+                self._unread[key] -= 1
+        if body is None and not many:
+            _abort(context, Outcome(Status.UNDECODABLE, "the call brought no message"), identity)
+        if many:
+            told = "too many calls whose message has not come yet"
+            _abort(context, Outcome(Status.UNAVAILABLE, told, retry_after=1.0), identity)
+        return self._export(export, visitor, identity, via, body or b"", context)
 
     def _export(
         self, export: _Export, visitor: Visitor, identity: str, via: str, body: bytes, context: Any
@@ -126,8 +157,10 @@ def _turn_away(outcome: Outcome, identity: str, messages: Any, context: Any) -> 
 def _abort(context: Any, outcome: Outcome, identity: str) -> None:
     """End the call with a status; the details carry RetryInfo where the sender may try again."""
     status = answers.failure(outcome)
-    details = ("grpc-status-details-bin", status.SerializeToString())
-    context.set_trailing_metadata((*_metadata(outcome, identity), details))
+    details = [("grpc-status-details-bin", status.SerializeToString())]
+    # Python's OTLP exporter looks for the retry alone
+    details += [("google.rpc.retryinfo-bin", detail.value) for detail in status.details]
+    context.set_trailing_metadata((*_metadata(outcome, identity), *details))
     context.abort(_STATUS_CODES[status.code], status.message)
 
 

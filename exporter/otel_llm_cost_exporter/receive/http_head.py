@@ -20,6 +20,11 @@ _MOST_BYTES: Final = 32 * 1024
 _MOST_HEADERS: Final = 100
 _WITHIN: Final = 30.0
 """Seconds for a head to come, from the connection or the request before it."""
+_BODY_WITHIN: Final = 45.0
+"""Seconds for the body behind it, whoever reads it: more than the application gives who may come in, so that it is for
+those who were turned away and go on sending."""
+_MOST_CONNECTIONS: Final = 512
+"""At once.  More are closed unheard: descriptors are for the journal and the store, too."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -36,6 +41,9 @@ class BoundedHead(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """A head must come now."""
         super().connection_made(transport)
+        if len(self.connections) > _MOST_CONNECTIONS:
+            self._give_up()
+            return
         self._timer = self.loop.call_later(_WITHIN, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -62,10 +70,16 @@ class BoundedHead(HttpToolsProtocol):
         self._timer = self.loop.call_later(_WITHIN, self._give_up)
 
     def on_headers_complete(self) -> None:
-        """A head ends."""
+        """A head ends, and a body may begin."""
         self._open = False
         self._stop_timer()
+        self._timer = self.loop.call_later(_BODY_WITHIN, self._give_up)
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A body ends."""
+        self._stop_timer()
+        super().on_message_complete()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

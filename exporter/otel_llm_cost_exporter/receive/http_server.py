@@ -8,7 +8,9 @@ beside not too many others, before a thread is taken for it: who sends slowly ke
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -50,6 +52,9 @@ _HTTP_CODES: Final = {
 _REQUESTS_AT_ONCE: Final = 64
 _MOST_WAITING_BYTES: Final = 256 * 1024 * 1024
 """Of all bodies that are being read or worked on, as sent; one body may always be as large as a request may."""
+_UNPACKED_FREELY: Final = 4 * 1024 * 1024
+_UNPACKED_AT_ONCE: Final = 4
+"""Bodies that become larger than that: a few hundred kilobytes on the wire can be 64 MiB, and wait as such."""
 _HEALTH_WITHIN: Final = 3.0
 _CHALLENGE: Final = 'Bearer realm="otel-llm-cost"'
 _TRACES: Final = "HTTP /v1/traces"
@@ -95,6 +100,7 @@ class _Traces:
         self._door = door
         self._threads = threads
         self._room = room
+        self._unpacking = threading.BoundedSemaphore(_UNPACKED_AT_ONCE)
 
     async def post(self, request: Request) -> Response:
         """Let in, read, hand over to a thread, answer."""
@@ -135,10 +141,19 @@ class _Traces:
         return _answer(self._door.turned_away(_via(request), outcome), encoding)
 
     def _accept(self, body: bytes, compression: str, encoding: Encoding, visitor: Visitor) -> Outcome:
+        limit = self._ingest.limit_of(encoding)
+        with suppress(TooLarge):
+            return self._take(body, compression, encoding, visitor, min(limit, _UNPACKED_FREELY))
+        with self._unpacking:
+            try:
+                return self._take(body, compression, encoding, visitor, limit)
+            except TooLarge:
+                return self._door.turned_away(_TRACES, self._ingest.too_large(encoding))
+
+    def _take(self, body: bytes, compression: str, encoding: Encoding, visitor: Visitor, most: int) -> Outcome:
+        """TooLarge where it is more than `most` bytes unpacked."""
         try:
-            plain = decompress(body, compression, self._ingest.limit_of(encoding))
-        except TooLarge:
-            return self._door.turned_away(_TRACES, self._ingest.too_large(encoding))
+            plain = decompress(body, compression, most)
         except UnknownEncoding as error:
             return self._door.turned_away(_TRACES, Outcome(Status.UNSUPPORTED, str(error)))
         except ValueError as error:

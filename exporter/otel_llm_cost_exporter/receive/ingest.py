@@ -39,6 +39,8 @@ JSON_LIMIT = 8 * 1024 * 1024
 """Bytes of one request in JSON, where three bytes can become seventy before anything can be counted."""
 _LARGE = 4 * 1024 * 1024
 _LARGE_AT_ONCE = 2
+_SPAN_BYTES: Final = 16 * 1024
+"""So much counts as a span at least where spans are limited: a few huge ones fill a journal as well as many."""
 _SMALLER: Final = "let the exporter send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE)"
 
 
@@ -127,12 +129,13 @@ class Ingest:
         spans = entry.spans + rejected
         if bucket is None:
             return self._counted(self._hand_on(entry, rejected), spans)
-        standing = bucket.take(spans)
+        weight = max(spans, len(entry.body) // _SPAN_BYTES)
+        standing = bucket.take(weight)
         if not standing.admitted:
             return self._counted(limited(standing))
         outcome = self._hand_on(entry, rejected)
         if outcome.status is not Status.STORED:
-            bucket.give_back(spans)
+            bucket.give_back(weight)
         return self._counted(replace(outcome, standing=bucket.look()), spans)
 
     def _hand_on(self, entry: Entry, rejected: int) -> Outcome:

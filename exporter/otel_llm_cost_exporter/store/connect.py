@@ -166,6 +166,7 @@ def _connect_embedded(target: Target) -> Handles:
     try:
         options: dict[str, Any] = {"interface": "chdb", "tz_mode": "aware", "chdb_options": dict(target.engine)}
         if target.path is not None:
+            target.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # the engine would let everybody in
             options["path"] = str(target.path)
         return _pair(options)
     except ImportError as error:

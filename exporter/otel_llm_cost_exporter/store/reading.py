@@ -35,7 +35,7 @@ def _through(dsn: str, held: StoreHeld, query: str) -> Store:
     if held.key and not key:
         raise StoreError(
             f"{str(held).partition(', and the')[0]}; it answers at {query}, and wants a key."
-            f" Give one that may read: {KEY_VARIABLE}=olc_… (otel-llm-cost keys create makes it)."
+            f" Give one that may read: {KEY_VARIABLE}=olc_… (otel-llm-cost keys create --project NAME --read makes it)."
         ) from held
     target = Target(
         shown=f"{dsn} (through {query})",

@@ -178,8 +178,8 @@ def _connect_embedded(target: Target) -> Handles:
     except (ClickHouseError, OSError) as error:
         _give_back(target)
         raise StoreError(
-            f"the embedded engine cannot open {target.shown}: {brief(error).rstrip('.')}. Most often another process that"
-            " does not go through otel-llm-cost has it open, or the directory holds something else; give another path."
+            f"the embedded engine cannot open {target.shown}: {brief(error).rstrip('.')}. Most often another process"
+            " that does not go through otel-llm-cost has it open, or the directory holds something else; give another path."
         ) from error
 
 

@@ -179,7 +179,7 @@ def _connect_embedded(target: Target) -> Handles:
         _give_back(target)
         raise StoreError(
             f"the embedded engine cannot open {target.shown}: {brief(error).rstrip('.')}. Most often another process"
-            " that does not go through otel-llm-cost has it open, or the directory holds something else; give another path."
+            " has it open without going through otel-llm-cost, or something else is in its place; give another path."
         ) from error
 
 

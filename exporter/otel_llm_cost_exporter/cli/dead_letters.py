@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,11 +55,8 @@ def replay(
 ) -> None:
     """Have the collector try again, now if it runs, else when it starts."""
     letters = _letters(store, journal)
-    chosen = _chosen(letters, names, every)
-    for name in chosen:
-        if not letters.mark(name):
-            raise CommandError(_none_such(name))
-    console.print(f"{len(chosen):,} to be tried again by the collector that has this journal.")
+    done = _each(letters, names, every, letters.mark)
+    console.print(f"{done:,} to be tried again by the collector that has this journal.")
 
 
 @app.command("remove")
@@ -68,11 +65,17 @@ def remove(
 ) -> None:
     """Give them up: these calls will never be in the store."""
     letters = _letters(store, journal)
+    done = _each(letters, names, every, letters.remove)
+    console.print(f"{done:,} removed.")
+
+
+def _each(letters: DeadLetters, names: Sequence[str] | None, every: bool, do: Callable[[str], bool]) -> int:
+    """Do something with each letter that was chosen; how many these are."""
     chosen = _chosen(letters, names, every)
     for name in chosen:
-        if not letters.remove(name):
+        if not do(name):
             raise CommandError(_none_such(name))
-    console.print(f"{len(chosen):,} removed.")
+    return len(chosen)
 
 
 def _letters(store: str, journal: Path | None) -> DeadLetters:
